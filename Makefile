@@ -1,0 +1,45 @@
+# make demo    the three pipelines on the embedded set, a table and a report
+# make test    the whole test suite
+# make check   formatting, lint, types
+# make format  mend formatting and lint where that is safe
+#
+# A virtual environment in .venv is made on the way. PYTHON=python3.12 make … takes another interpreter for it.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: demo test check format tracer assets clean
+
+demo: $(INSTALLED)
+	$(BIN)/rerankbench run configs/quickstart.yaml
+
+test: $(INSTALLED)
+	$(BIN)/python -P -m pytest
+
+check: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# The embedded set and models are checked in; these make them again (the models take up to an hour on two cores).
+tracer: $(INSTALLED)
+	$(BIN)/python -P -m bench.tracer generate --out datasets/tracer
+
+assets: $(INSTALLED)
+	$(BIN)/python -P -m bench.tracer train-embedder
+	$(BIN)/python -P -m bench.tracer train-reranker
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

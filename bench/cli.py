@@ -1,0 +1,214 @@
+"""The command line. Each command is a thin layer: read options, call one function, print what it returns.
+
+Heavy imports live inside the commands, so that ``--help`` is instant.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, cast, get_args
+
+import typer
+
+from bench import __version__
+from bench.types import ConfigError, DataError, Dtype, Hub, RerankBenchError
+
+app = typer.Typer(
+    help="Judge two-stage retrieval: BM25, embeddings and Qwen3 rerankers, quality and cost in the same row.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+datasets_app = typer.Typer(help="Labelled sets.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(datasets_app, name="datasets")
+
+Model = Annotated[str, typer.Option(help="Reranker: a hub id, a folder, or asset:tracer-reranker (shipped, tiny).")]
+Revision = Annotated[str | None, typer.Option(help="The hub's revision: a branch, tag or commit.")]
+HubName = Annotated[str, typer.Option("--hub", help="Where hub ids are looked up: huggingface or modelscope.")]
+Instruction = Annotated[str | None, typer.Option(help="What counts as relevant; the template's default if left out.")]
+TemplateName = Annotated[str, typer.Option("--template", help="Prompt variant: qwen3, qwen3-eval or none.")]
+MaxLength = Annotated[int, typer.Option(min=1, help="Tokens of a whole prompt; only the document is cut to fit.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    if debug:
+        os.environ["RERANKBENCH_DEBUG"] = "1"
+    if version:
+        typer.echo(f"rerankbench {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Argument(help="An experiment, such as configs/quickstart.yaml.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Any trial field, or datasets=PATH[,PATH].")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Results folder [default: results/NAME].")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Run the trials of a config; those already finished in the results folder are not run again."""
+    from rich.console import Console
+
+    from bench.config import load_plan
+    from bench.publish import publish
+    from bench.report.terminal import print_table
+    from bench.runner import prepare, run_all
+    from bench.screen import Screen
+    from bench.store import Store, slug
+
+    console = Console()
+    plan = load_plan(config, overrides or ())
+    command = shlex.join(["rerankbench", *sys.argv[1:]])
+    with Screen(console, quiet=quiet) as screen:
+        prepared = prepare(plan, screen.tell)
+        store = Store(out or Path("results") / slug(plan.name))
+        results = run_all(prepared, plan, store, screen.tell, screen.done)
+        screen.tell("write the report", 0, 0)
+        report = publish(store, results, plan.text, command)
+    if not quiet:
+        print_table(results, console)
+        console.print(f"Report: {report}", soft_wrap=True, highlight=False)
+    if any(result.status == "failed" for result in results):
+        raise typer.Exit(1)
+
+
+@app.command()
+def score(
+    query: Annotated[str, typer.Argument(help="What is looked for.")],
+    *,
+    docs: Annotated[Path, typer.Option(help="A text file with one document per line, a .jsonl, or - for stdin.")],
+    model: Model = "Qwen/Qwen3-Reranker-0.6B",
+    instruction: Instruction = None,
+    template: TemplateName = "qwen3",
+    max_length: MaxLength = 8192,
+    batch_size: Annotated[int, typer.Option(min=1, help="Documents per forward pass.")] = 16,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, fp32, fp16 or bf16.")] = "auto",
+    revision: Revision = None,
+    hub: HubName = "huggingface",
+) -> None:
+    """Score documents for one query with a reranker: load time, device, and the documents in order."""
+    from bench.texts import read_documents
+
+    documents = read_documents(docs)
+    from rich.console import Console
+    from rich.table import Table
+
+    from bench.rerankers.qwen3 import Qwen3Reranker
+
+    start = time.perf_counter()
+    reranker = Qwen3Reranker(
+        model,
+        device=device,
+        dtype=_dtype(dtype),
+        batch_size=batch_size,
+        max_length=max_length,
+        template=template,
+        revision=revision,
+        hub=_hub(hub),
+    )
+    load_s = time.perf_counter() - start
+    start = time.perf_counter()
+    ranked = reranker.rerank(query, documents, instruction)
+    score_s = time.perf_counter() - start
+    console = Console()
+    console.print(f"{model} loaded in {load_s:.2f} s on {reranker.device} ({reranker.dtype})", highlight=False)
+    console.print(f"{len(documents)} documents scored in {score_s * 1000:.0f} ms, not warmed up", highlight=False)
+    table = Table(show_edge=False, pad_edge=False)
+    table.add_column("rank", justify="right")
+    table.add_column("score", justify="right")
+    table.add_column("line", justify="right")
+    table.add_column("document", overflow="fold")
+    for position, hit in enumerate(ranked, start=1):
+        table.add_row(str(position), f"{hit.score:.4f}", str(hit.index + 1), _plain(hit.document))
+    console.print(table)
+
+
+@app.command()
+def prompt(
+    query: Annotated[str, typer.Argument(help="What is looked for.")],
+    document: Annotated[str, typer.Argument(help="The document's text.")],
+    *,
+    model: Model = "Qwen/Qwen3-Reranker-0.6B",
+    instruction: Instruction = None,
+    template: TemplateName = "qwen3",
+    max_length: MaxLength = 8192,
+    revision: Revision = None,
+    hub: HubName = "huggingface",
+) -> None:
+    """Show the exact tokens that the model sees for a query and a document, and what was cut."""
+    from bench.rerankers.checkpoint import load_tokenizer
+    from bench.rerankers.prompt import inspect
+    from bench.rerankers.template import find_template
+    from bench.show import show_prompt
+
+    chosen = find_template(template)
+    tokenizer = load_tokenizer(model, revision, _hub(hub))
+    said = chosen.default_instruction if instruction is None else instruction
+    show_prompt(inspect(tokenizer, chosen, query, document, instruction=said, max_length=max_length))
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="A results folder that a run has written.")]) -> None:
+    """Write summary.csv, report.md and report.html of a results folder again, and print the table."""
+    from rich.console import Console
+
+    from bench.publish import republish
+    from bench.report.terminal import print_table
+
+    results, page = republish(folder)
+    console = Console()
+    print_table(results, console)
+    console.print(f"Report: {page}", soft_wrap=True, highlight=False)
+
+
+@datasets_app.command("check")
+def datasets_check(path: Annotated[Path, typer.Argument(help="A folder in BEIR layout.")]) -> None:
+    """Check a labelled set: every split, with counts and oddities; exit code 3 if it cannot be used."""
+    from bench.data import check_dataset
+    from bench.show import show_check
+
+    if not show_check(check_dataset(path)):
+        raise typer.Exit(DataError.exit_code)
+
+
+def _hub(name: str) -> Hub:
+    if name not in get_args(Hub):
+        raise ConfigError(f"--hub is {name!r}; it can be {', '.join(get_args(Hub))}")
+    return cast(Hub, name)
+
+
+def _dtype(name: str) -> Dtype:
+    if name not in get_args(Dtype):
+        raise ConfigError(f"--dtype is {name!r}; it can be {', '.join(get_args(Dtype))}")
+    return cast(Dtype, name)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(" ".join(text.split()))
+
+
+def main() -> None:
+    """The console command: an error of ours is one line on stderr and an exit code of its own."""
+    try:
+        app()
+    except RerankBenchError as error:
+        if os.environ.get("RERANKBENCH_DEBUG"):
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("stopped; finished trials are kept, and the same command goes on from there", file=sys.stderr)
+        sys.exit(130)

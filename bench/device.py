@@ -1,0 +1,158 @@
+"""Which device and number format a trial runs on, and what there is to say about the machine.
+
+torch is imported where it is needed: a BM25 trial never pays for it.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench import __version__
+from bench.meter import at_rest
+from bench.types import DeviceError
+
+PACKAGES = ("torch", "transformers", "sentence-transformers", "tokenizers", "rank-bm25", "bm25s", "ranx", "numpy")
+
+
+def resolve_device(name: str | None) -> str:
+    """``auto`` or None becomes the best device here: CUDA, then Apple's MPS, then the CPU.
+
+    Raises DeviceError for a device that this machine or this build of torch does not have.
+    """
+    if name == "cpu":
+        return name
+    import torch
+
+    if name in (None, "auto"):
+        return "cuda:0" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    kind, _, index = name.partition(":")
+    if kind == "cuda" and torch.cuda.is_available():
+        number = int(index) if index.isdigit() else 0
+        if number < torch.cuda.device_count():
+            return f"cuda:{number}"
+    if kind == "mps" and torch.backends.mps.is_available():
+        return "mps"
+    present = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        present.append("mps")
+    raise DeviceError(
+        f"device {name!r} is not to be had here (torch {torch.__version__}); this machine has: {', '.join(present)}. "
+        f"Set device: auto to take the best one."
+    )
+
+
+def resolve_dtype(dtype: str, device: str) -> str:
+    """``auto`` is fp32 on a CPU (the half formats are slower there), bf16 on CUDA that has it, fp16 elsewhere."""
+    if dtype != "auto":
+        return dtype
+    if device == "cpu":
+        return "fp32"
+    import torch
+
+    return "bf16" if device.startswith("cuda") and torch.cuda.is_bf16_supported() else "fp16"
+
+
+def torch_dtype(dtype: str) -> Any:
+    """The torch.dtype of ``fp32``, ``fp16`` or ``bf16``."""
+    import torch
+
+    return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[dtype]
+
+
+def synchroniser(device: str) -> Callable[[], None]:
+    """A function that returns once the device has finished what it was given."""
+    if device.startswith("cuda"):
+        import torch
+
+        return lambda: torch.cuda.synchronize(device)
+    if device == "mps":
+        import torch
+
+        return torch.mps.synchronize
+    return at_rest
+
+
+def set_threads(threads: int | None) -> None:
+    """Bound the CPU threads of torch's kernels; None leaves torch's own choice."""
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+
+
+def peak_device_bytes(device: str) -> tuple[int | None, int | None]:
+    """Peak (allocated, reserved) bytes since the process started; None for what the device does not count.
+
+    MPS keeps no allocation peak, only what its driver holds now, which never shrinks within a trial unless the cache
+    is emptied (this harness does not), so the driver's figure stands for the reserved peak.
+    """
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.max_memory_allocated(device), torch.cuda.max_memory_reserved(device)
+    if device == "mps":
+        import torch
+
+        return None, int(torch.mps.driver_allocated_memory())
+    return None, None
+
+
+def environment(device: str, *, uses_torch: bool) -> dict[str, Any]:
+    """Facts that decide figures: versions, processor, memory, threads, device, the commit of this code."""
+    facts: dict[str, Any] = {
+        "rerankbench": __version__,
+        "git_commit": _git_commit(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "cpu": _cpu_name(),
+        "cores_physical": psutil.cpu_count(logical=False),
+        "cores_logical": psutil.cpu_count(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "device": device,
+        "device_name": None,
+        "threads": None,
+    }
+    if uses_torch:
+        import torch
+
+        facts["threads"] = torch.get_num_threads()
+        if device.startswith("cuda"):
+            facts["device_name"] = torch.cuda.get_device_name(device)
+            facts["cuda"] = torch.version.cuda
+    return facts
+
+
+def _cpu_name() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _git_commit() -> str | None:
+    """The commit this code stands at, with ``+changes`` when files differ from it; None outside a checkout."""
+    here = Path(__file__).resolve().parent
+    try:
+        commit = subprocess.run(
+            ["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
+        ).stdout.strip()
+        changed = subprocess.run(
+            ["git", "-C", str(here), "status", "--porcelain", "--", "."],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+changes" if changed else "")

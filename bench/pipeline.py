@@ -1,0 +1,67 @@
+"""A retriever, optionally followed by a reranker over its best candidates: queries -> Run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.meter import Stopwatch
+from bench.rerankers import Reranker
+from bench.retrievers import Retriever
+from bench.types import Query, Request, Run, ScoreError, Work, rank
+
+Progress = Callable[[str, int, int], None]
+"""Told (stage, done, total) as work proceeds."""
+
+
+def untold(stage: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The run to be judged, the first stage's run beneath it, and what the reranker did."""
+
+    run: Run
+    first_stage: Run
+    work: Work
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Ready to answer: models loaded, corpus indexed. ``texts`` maps document id -> what the reranker reads."""
+
+    retriever: Retriever
+    reranker: Reranker | None
+    texts: Mapping[str, str]
+    depth: int
+    instruction: str
+
+    def answer(self, queries: Sequence[Query], stages: Stopwatch | None = None, progress: Progress = untold) -> Answer:
+        """Rank for each query: the retriever's best ``depth``, reordered by the reranker where there is one.
+
+        Documents below ``depth`` are not in the run. Raises ScoreError for scores that are missing or not finite.
+        """
+        stages = stages or Stopwatch()
+        first_stage = self.retriever.search(queries, self.depth, stages)
+        if self.reranker is None:
+            return Answer(first_stage, first_stage, Work())
+        candidates = {query.id: first_stage.get(query.id, ()) for query in queries}
+        requests = [
+            Request(query.text, tuple(self.texts[doc.doc_id] for doc in candidates[query.id]), self.instruction)
+            for query in queries
+        ]
+        pairs = sum(len(request.documents) for request in requests)
+        scored = self.reranker.score_many(requests, stages, lambda done: progress("rerank", done, pairs))
+        with stages.time("rank"):
+            run = {
+                query.id: rank(_pair(query, [doc.doc_id for doc in candidates[query.id]], scores))
+                for query, scores in zip(queries, scored.scores, strict=True)
+            }
+        return Answer(run, first_stage, scored.work)
+
+
+def _pair(query: Query, doc_ids: Sequence[str], scores: Sequence[float]) -> list[tuple[str, float]]:
+    if len(doc_ids) != len(scores):
+        raise ScoreError(f"query {query.id!r}: {len(doc_ids)} documents were given and {len(scores)} scores came back")
+    return list(zip(doc_ids, scores, strict=True))

@@ -1,0 +1,57 @@
+"""What a person sees while trials run: one moving line on a terminal, one line per finished trial anywhere else."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+from bench.types import TrialResult
+
+
+class Screen:
+    """Progress of a run. Use as a context manager; ``quiet`` says nothing at all."""
+
+    def __init__(self, console: Console, *, quiet: bool = False) -> None:
+        self.console, self.quiet = console, quiet
+        self._title = ""
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=quiet or not console.is_terminal,
+        )
+        self._task = self._progress.add_task("", total=None, visible=False)
+
+    def __enter__(self) -> Screen:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def tell(self, stage: str, done: int, total: int) -> None:
+        """Show a stage; a total of 0 is a stage of unknown length."""
+        self._progress.update(self._task, description=escape(stage), completed=done, total=total or None, visible=True)
+
+    def done(self, result: TrialResult, found: bool) -> None:
+        """Tell of a finished trial."""
+        if self.quiet:
+            return
+        name = f"{result.dataset.get('name', result.trial.dataset)} · {result.trial.pipeline}"
+        if found:
+            how = "found in the results folder, not run again"
+        elif result.status == "ok":
+            how = f"done in {result.wall_s or 0:.1f} s"
+        else:
+            how = f"{result.status}: {result.message}"
+        mark = "[green]✓[/]" if result.status == "ok" else "[red]✗[/]"
+        self.console.print(f"{mark} {escape(name)}: {escape(how)}", highlight=False)

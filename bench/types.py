@@ -1,0 +1,317 @@
+"""The words of the project, as frozen values, and the one place where a ranking is made.
+
+Errors: everything a user can mend is a subclass of ``RerankBenchError``::
+
+    RerankBenchError          exit code 1
+    ├── ConfigError           2  the config, an option or a name is wrong
+    ├── DataError             3  a labelled set is malformed (carries file and line)
+    ├── ModelError            4  a model cannot be found, read or used as asked
+    ├── DeviceError           5  the device or dtype is not to be had here
+    ├── ScoreError            6  a score is not a number, or counts do not match
+    └── StoreError            7  the results folder cannot be read or written
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple
+
+# ---------------------------------------------------------------------------------------------------- errors
+
+
+class RerankBenchError(Exception):
+    """Something the user can mend. The message says what was given, what was expected and what to do."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class ConfigError(RerankBenchError):
+    exit_code = 2
+
+
+class DataError(RerankBenchError):
+    """A labelled set is malformed. ``path`` and ``line`` (1-based) say where, when one place is to blame."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, path: Path | None = None, line: int | None = None) -> None:
+        self.path, self.line = path, line
+        where = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
+        super().__init__(where + message)
+
+
+class ModelError(RerankBenchError):
+    exit_code = 4
+
+
+class DeviceError(RerankBenchError):
+    exit_code = 5
+
+
+class ScoreError(RerankBenchError):
+    exit_code = 6
+
+
+class StoreError(RerankBenchError):
+    exit_code = 7
+
+
+# --------------------------------------------------------------------------------------------- labelled sets
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    id: str
+    text: str
+    title: str = ""
+
+    @property
+    def content(self) -> str:
+        """What every stage reads: the title, a space, the text (the BEIR convention)."""
+        return f"{self.title} {self.text}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    id: str
+    text: str
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+Qrels = Mapping[str, Mapping[str, int]]
+"""Judgements: query id -> document id -> grade. A grade of 0 is a judgement too: judged, not relevant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something odd in a labelled set that does not stop a run: what, how often, and the first place."""
+
+    message: str
+    count: int
+    example: str
+
+    def __str__(self) -> str:
+        return f"{self.count} × {self.message} (first: {self.example})"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A labelled set, checked. ``queries`` are those of the split; ``checksum`` covers every file it was read from."""
+
+    name: str
+    split: str
+    corpus: tuple[Document, ...]
+    queries: tuple[Query, ...]
+    qrels: Qrels
+    checksum: str
+    path: Path
+    languages: tuple[str, ...] = ()
+    licence: str = "not stated"
+    revision: str = "not stated"
+    description: str = ""
+    notices: tuple[Notice, ...] = ()
+
+
+# ---------------------------------------------------------------------------------------------------- ranking
+
+
+class ScoredDoc(NamedTuple):
+    doc_id: str
+    score: float
+
+
+Ranking = tuple[ScoredDoc, ...]
+Run = Mapping[str, Ranking]
+"""Query id -> ranking, as built by ``rank``."""
+
+
+def rank(scored: Iterable[tuple[str, float]], k: int | None = None) -> Ranking:
+    """Order documents by score, highest first, equal scores by document id, highest first; keep the first ``k``.
+
+    Both choices are trec_eval's, so that any tool of that family reads the same order from our run files: it keeps
+    scores as 32-bit floats (two scores that differ by less are a tie) and breaks ties by descending id.
+
+    Raises ScoreError for a score that is not finite, and for a document given twice.
+    """
+    ranked: dict[str, float] = {}
+    for doc_id, score in scored:
+        if not math.isfinite(score):
+            raise ScoreError(f"document {doc_id!r} has the score {score}; a ranking needs finite scores")
+        if doc_id in ranked:
+            raise ScoreError(f"document {doc_id!r} was scored twice for one query")
+        ranked[doc_id] = as_float32(score)
+    ordered = sorted(ranked.items(), key=lambda item: (item[1], item[0].encode()), reverse=True)
+    return tuple(ScoredDoc(doc_id, score) for doc_id, score in ordered[:k])
+
+
+def as_float32(score: float) -> float:
+    """The nearest 32-bit float, which is what trec_eval reads from a run file."""
+    try:
+        return float(struct.unpack("<f", struct.pack("<f", score))[0])
+    except OverflowError as error:
+        raise ScoreError(f"the score {score} does not fit a 32-bit float") from error
+
+
+# --------------------------------------------------------------------------------------------------- reranking
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One query with the documents to be judged for it. No ids, no order: a reranker sees texts and nothing else."""
+
+    query: str
+    documents: tuple[str, ...]
+    instruction: str
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What scoring did: counts that do not depend on the machine, so that a test or a sweep can hold them."""
+
+    pairs: int = 0
+    forward_calls: int = 0
+    tokens: int = 0
+    padding_tokens: int = 0
+    truncated_pairs: int = 0
+    truncated_tokens: int = 0
+
+    def __add__(self, other: Work) -> Work:
+        return Work(*(a + b for a, b in zip(_values(self), _values(other), strict=True)))
+
+
+def _values(work: Work) -> tuple[int, ...]:
+    return tuple(asdict(work).values())
+
+
+class Scored(NamedTuple):
+    """Per request, one score per document in the order given: the yes/no logit difference, higher is better."""
+
+    scores: list[list[float]]
+    work: Work
+
+
+# ------------------------------------------------------------------------------------------------------ trials
+
+Dtype = Literal["auto", "fp32", "fp16", "bf16"]
+Hub = Literal["huggingface", "modelscope"]
+Status = Literal["ok", "oom", "unsupported", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One fully specified cell: everything that decides its figures. Its id is the hash of its canonical JSON.
+
+    ``depth`` is how many candidates the first stage hands over (and how long the runs are). Without a reranker the
+    fields from ``engine`` to ``max_length`` play no part. ``None`` for an instruction is the template's own default.
+    Paths are as written in the config, relative to its folder, so that a trial has one id on every machine.
+    ``max_queries`` judges a seeded sample of the queries; None judges them all.
+    """
+
+    dataset: str
+    pipeline: str
+    split: str = "test"
+    # first stage
+    retriever: str = "bm25"
+    embedder: str | None = None
+    embedder_revision: str | None = None
+    embedder_max_length: int | None = None
+    embedder_batch_size: int = 64
+    query_prompt: str = ""
+    document_prompt: str = ""
+    depth: int = 100
+    # second stage
+    reranker: str | None = None
+    reranker_revision: str | None = None
+    engine: str = "transformers"
+    template: str = "qwen3"
+    instruction: str | None = None
+    batch_size: int = 16
+    max_length: int = 8192
+    # both
+    hub: Hub = "huggingface"
+    device: str = "auto"
+    dtype: Dtype = "auto"
+    threads: int | None = None
+    # judging
+    measures: tuple[str, ...] = ("ndcg@10", "recall@10", "recall@100", "mrr@10", "map", "precision@10", "hit_rate@10")
+    max_queries: int | None = None
+    timed_queries: int = 50
+    warmup_queries: int = 5
+    seed: int = 0
+
+    @property
+    def id(self) -> str:
+        """Sixteen hexadecimal digits that name this trial and no other."""
+        return hashlib.sha256(canonical_json(asdict(self)).encode()).hexdigest()[:16]
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no spare spaces: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean over queries with its 95% bootstrap interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a trial cost. Times in seconds, memory in bytes; what a device cannot measure is None, never 0.
+
+    ``latency_s`` holds one raw sample per timed query, offered one at a time, and ``stages_s`` its parts (same
+    length): ``embed``, ``search``, ``tokenise``, ``rerank``, ``rank``. Throughput is a measurement of its own, with all
+    timed queries offered at once; neither is derived from the other. ``index_s`` is None when the document vectors
+    came from the cache: nothing was measured then. ``throughput_pairs`` is None where nothing was reranked.
+    """
+
+    load_s: float
+    index_s: float | None
+    latency_s: tuple[float, ...]
+    stages_s: Mapping[str, tuple[float, ...]]
+    throughput_s: float
+    throughput_queries: int
+    throughput_pairs: int | None
+    baseline_rss_bytes: int | None
+    peak_rss_bytes: int | None
+    peak_device_bytes: int | None
+    reserved_device_bytes: int | None
+    work: Work
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Per-query values and their means, and the ceiling the first stage sets (recall at the rerank depth)."""
+
+    means: Mapping[str, Interval]
+    per_query: Mapping[str, Mapping[str, float]]
+    ceiling: Interval
+    tied_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """What came of a trial. ``inputs`` are fingerprints of the files it read: another file means another result."""
+
+    trial: Trial
+    status: Status
+    message: str = ""
+    dataset: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    quality: Quality | None = None
+    cost: Cost | None = None
+    run_file: str | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    started_at: str = ""
+    wall_s: float | None = None

@@ -1,0 +1,64 @@
+"""What tests share: a labelled set to hold in one's hand, and the larger ones that are not part of the project."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The top folder of the checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Callable[[str], Path]:
+    """A labelled set from outside the project, by folder name; the test is skipped where it is not at hand.
+
+    The folder that holds them is $RERANKBENCH_DATA, or shared/data beside the checkout.
+    """
+    holder = Path(os.environ.get("RERANKBENCH_DATA", ROOT.parent / "shared" / "data"))
+
+    def find(name: str) -> Path:
+        if not (holder / name).is_dir():
+            pytest.skip(f"no {name} in {holder}; set RERANKBENCH_DATA to the folder that holds it")
+        return holder / name
+
+    return find
+
+
+@pytest.fixture
+def small_set(tmp_path: Path) -> Path:
+    """Six documents, three queries, in BEIR layout."""
+    folder = tmp_path / "small"
+    (folder / "qrels").mkdir(parents=True)
+    documents = {
+        "d1": "How to protect a server from attack: use a firewall and keep it patched.",
+        "d2": "How attackers steal data from a server.",
+        "d3": "如何在Python中安全地读取CSV文件:使用csv模块的DictReader类。",
+        "d4": "机器学习中常用CSV存储特征数据。",
+        "d5": "Bread rises because yeast makes gas.",
+        "d6": "The history of the abacus.",
+    }
+    queries = {"q1": "protect my server", "q2": "Python 读取 CSV 文件", "q3": "why does bread rise"}
+    (folder / "corpus.jsonl").write_text(
+        "".join(
+            json.dumps({"_id": i, "title": "", "text": t}, ensure_ascii=False) + "\n" for i, t in documents.items()
+        ),
+        encoding="utf-8",
+    )
+    (folder / "queries.jsonl").write_text(
+        "".join(json.dumps({"_id": i, "text": t}, ensure_ascii=False) + "\n" for i, t in queries.items()),
+        encoding="utf-8",
+    )
+    (folder / "qrels" / "test.tsv").write_text(
+        "query-id\tcorpus-id\tscore\nq1\td1\t2\nq1\td2\t0\nq2\td3\t2\nq2\td4\t1\nq3\td5\t1\n", encoding="utf-8"
+    )
+    return folder

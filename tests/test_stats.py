@@ -1,0 +1,76 @@
+"""Statistics against textbook values and against what they promise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from bench.stats import bootstrap_mean, paired_bootstrap, paired_randomisation, percentile
+
+
+def test_percentiles_interpolate_linearly() -> None:
+    assert percentile([1.0, 2.0, 3.0, 4.0], 50) == 2.5
+    assert percentile([1.0, 2.0], 95) == pytest.approx(1.95)
+    assert percentile([], 50) is None
+
+
+def test_bootstrap_agrees_with_scipy() -> None:
+    values = np.random.default_rng(1).beta(2, 3, 200)
+    ours = bootstrap_mean(values, seed=3)
+    theirs = scipy_stats.bootstrap((values,), np.mean, method="percentile", n_resamples=10_000, rng=5)
+    assert ours.mean == pytest.approx(values.mean())
+    assert ours.low == pytest.approx(theirs.confidence_interval.low, abs=2e-3)
+    assert ours.high == pytest.approx(theirs.confidence_interval.high, abs=2e-3)
+
+
+def test_bootstrap_covers_the_truth_about_95_times_in_100() -> None:
+    rng = np.random.default_rng(2)
+    intervals = [bootstrap_mean(rng.normal(0.3, 1, 60), seed=i, resamples=1_000) for i in range(300)]
+    covered = sum(interval.low <= 0.3 <= interval.high for interval in intervals)
+    assert 270 <= covered <= 297  # binomial(300, 0.95) is 285 ± 3.8; percentile intervals of 60 run a little narrow
+
+
+def test_one_value_has_no_spread() -> None:
+    assert bootstrap_mean([0.4]) == bootstrap_mean([0.4], seed=9)
+    assert bootstrap_mean([0.4]).low == bootstrap_mean([0.4]).high == 0.4
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    values = list(np.random.default_rng(0).random(50))
+    assert bootstrap_mean(values, seed=1) == bootstrap_mean(values, seed=1) != bootstrap_mean(values, seed=2)
+
+
+def test_small_samples_are_exact() -> None:
+    """Four queries, all better: of the 16 sign patterns two are as extreme."""
+    assert paired_randomisation([0, 0, 0, 0], [1, 1, 1, 1]) == 2 / 16
+    assert paired_randomisation([0.1, 0.2], [0.1, 0.2]) == 1.0
+
+
+def test_exact_p_agrees_with_scipy() -> None:
+    rng = np.random.default_rng(4)
+    a, b = rng.random(12), rng.random(12)
+    theirs = scipy_stats.permutation_test((b - a,), np.mean, permutation_type="samples", n_resamples=np.inf)
+    assert paired_randomisation(a, b) == pytest.approx(theirs.pvalue)
+
+
+def test_sampled_p_agrees_with_scipy_and_is_never_zero() -> None:
+    rng = np.random.default_rng(5)
+    a = rng.random(80)
+    b = a + rng.normal(0.03, 0.15, 80)
+    theirs = scipy_stats.permutation_test((b - a,), np.mean, permutation_type="samples", n_resamples=100_000, rng=1)
+    assert paired_randomisation(a, b) == pytest.approx(theirs.pvalue, abs=0.01)
+    assert paired_randomisation(np.zeros(60), np.ones(60)) > 0
+
+
+def test_under_the_null_it_says_so_about_5_times_in_100() -> None:
+    rng = np.random.default_rng(6)
+    p_values = [paired_randomisation(rng.random(30), rng.random(30), seed=i, samples=2_000) for i in range(400)]
+    assert sum(p <= 0.05 for p in p_values) <= 33  # 99.9% bound of binomial(400, 0.05)
+
+
+def test_the_difference_is_paired_and_signed() -> None:
+    interval = paired_bootstrap([0.1, 0.9, 0.5], [0.2, 1.0, 0.6])
+    assert (interval.mean, interval.low, interval.high) == pytest.approx((0.1, 0.1, 0.1))
+    with pytest.raises(ValueError, match="equal lengths"):
+        paired_bootstrap([1.0], [1.0, 2.0])

@@ -1,0 +1,87 @@
+"""What is written is read back, whole or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.store import Store, format_run, parse_run, slug, write_atomically
+from bench.types import Cost, Interval, Quality, StoreError, Trial, TrialResult, Work, rank
+
+COST = Cost(0.1, None, (0.01, 0.02), {"search": (0.01, 0.02)}, 0.5, 2, None, 1, 2, None, None, Work(1, 2))
+QUALITY = Quality({"map": Interval(0.5, 0.4, 0.6)}, {"map": {"问题": 0.5}}, Interval(1, 1, 1), 0.0)
+RESULT = TrialResult(
+    Trial("set", "三 stages", measures=("map",)), "ok", inputs={"dataset": "abc"}, quality=QUALITY, cost=COST,
+    environment={"cpu": "x", "threads": None}, started_at="2026-01-01T00:00:00+00:00",
+)  # fmt: skip
+
+ids = st.text(st.characters(exclude_categories=["Cs", "Z", "C"]), min_size=1, max_size=5)
+runs = st.dictionaries(
+    ids, st.dictionaries(ids, st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1)
+)
+
+
+def test_a_result_is_read_back_as_it_was(tmp_path: Path) -> None:
+    store = Store(tmp_path / "out")
+    store.write_result(RESULT)
+    assert store.results() == (RESULT,)
+    assert store.find(RESULT.trial, {"dataset": "abc"}) == RESULT
+
+
+def test_other_inputs_or_another_outcome_are_not_found(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write_result(RESULT)
+    assert store.find(RESULT.trial, {"dataset": "changed"}) is None
+    assert store.find(replace(RESULT.trial, depth=3), {"dataset": "abc"}) is None
+    store.write_result(replace(RESULT, status="failed"))
+    assert store.find(RESULT.trial, {"dataset": "abc"}) is None
+
+
+@given(runs)
+def test_run_files_bring_every_score_back_exactly(scored: dict[str, dict[str, float]]) -> None:
+    run = {query_id: rank(docs.items()) for query_id, docs in scored.items()}
+    assert parse_run(format_run(run, "tag")) == run
+
+
+def test_run_files_are_what_trec_tools_read(tmp_path: Path) -> None:
+    name = Store(tmp_path).write_run(RESULT.trial, "Set A", {"q1": rank([("d1", 0.5), ("d2", 0.25)])})
+    assert name == f"runs/set-a.三-stages.{RESULT.trial.id}.trec"
+    assert (tmp_path / name).read_text() == "q1 Q0 d1 1 0.5 三-stages\nq1 Q0 d2 2 0.25 三-stages\n"
+
+
+def test_a_damaged_result_is_named(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write_result(RESULT)
+    path = tmp_path / "trials" / f"{RESULT.trial.id}.json"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(StoreError, match=r"\.json is not a readable trial result .* move it away"):
+        store.results()
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(StoreError, match="No space left"):
+        Store(tmp_path).write("file", b"new")
+    assert path.read_bytes() == b"old"
+    assert sorted(entry.name for entry in tmp_path.iterdir() if entry.is_file()) == ["file"]
+
+
+def test_a_folder_that_cannot_be_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="--out"):
+        Store(tmp_path / "file" / "below")
+
+
+def test_file_names_keep_every_script() -> None:
+    assert slug("Embedding + 重排 (v2)") == "embedding-重排-v2"
+    assert slug("///") == "unnamed"
