@@ -27,7 +27,7 @@ from bench.types import Hub, ModelError
 
 T = TypeVar("T")
 
-HUB_DEADLINE_S = 8.0
+HUB_DEADLINE_S = 6.0
 """How long a hub may take to say that it is there (name look-up, connection and answer together)."""
 
 FILE_PATTERNS = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
@@ -62,15 +62,20 @@ def resolve_model(name: str, revision: str | None = None, hub: Hub = "huggingfac
     return ModelFiles(path=path, revision=found, fingerprint=fingerprint(path))
 
 
-def locate_model(name: str, revision: str | None = None, hub: Hub = "huggingface") -> tuple[Path, str]:
-    """The folder and revision of ``resolve_model`` without its hash, for which every byte of the weights is read."""
-    path, found = _locate(name, revision, hub)
-    if (fault := folder_fault(path)) is not None:
+def locate_model(
+    name: str, revision: str | None = None, hub: Hub = "huggingface", *, weights: bool = True
+) -> tuple[Path, str]:
+    """The folder and revision of ``resolve_model`` without its hash, for which every byte of the weights is read.
+
+    Without ``weights`` only the tokenizer is asked for: nothing large is fetched, and the folder may lack the rest.
+    """
+    path, found = _locate(name, revision, hub, weights)
+    if (fault := folder_fault(path, weights=weights)) is not None:
         raise ModelError(f"the model {name!r} in {path} cannot be used: {fault}")
     return path, found
 
 
-def _locate(name: str, revision: str | None, hub: Hub) -> tuple[Path, str]:
+def _locate(name: str, revision: str | None, hub: Hub, weights: bool) -> tuple[Path, str]:
     if name.startswith("asset:"):
         return _asset(name.removeprefix("asset:")), "asset"
     folder = Path(name).expanduser()
@@ -82,7 +87,8 @@ def _locate(name: str, revision: str | None, hub: Hub) -> tuple[Path, str]:
         raise ModelError(
             f"no such model folder: {name!r}. Give a folder, a hub id such as 'Qwen/Qwen3-Reranker-0.6B', or asset:NAME"
         )
-    return _from_modelscope(name, revision) if hub == "modelscope" else _from_huggingface(name, revision)
+    fetch = _from_modelscope if hub == "modelscope" else _from_huggingface
+    return fetch(name, revision, weights)
 
 
 def _asset(name: str) -> Path:
@@ -95,13 +101,13 @@ def _asset(name: str) -> Path:
 # ---------------------------------------------------------------------------------------------- is it complete?
 
 
-def folder_fault(folder: Path) -> str | None:
+def folder_fault(folder: Path, *, weights: bool = True) -> str | None:
     """What keeps ``folder`` from being loaded, in words that name the file, or None."""
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    return _fault(names, lambda name: _read_json(folder / name))
+    return _fault(names, lambda name: _read_json(folder / name), weights)
 
 
-def _fault(names: Collection[str], read_json: Callable[[str], Any]) -> str | None:
+def _fault(names: Collection[str], read_json: Callable[[str], Any], weights: bool) -> str | None:
     """The same for a bare listing; ``read_json`` gives None for what has not been fetched yet."""
     root = ""
     if "modules.json" in names:  # a sentence-transformers model may keep its transformer in a folder of its own
@@ -111,14 +117,14 @@ def _fault(names: Collection[str], read_json: Callable[[str], Any]) -> str | Non
             static = bool(modules) and "Static" in str(modules[0]["type"])
         except (TypeError, KeyError):
             return "modules.json is not a list of modules with `path` and `type`"
-        if static:
+        if static and weights:
             return None if any(name.endswith(".safetensors") for name in names) else "it has no model.safetensors"
         root = f"{paths[0]}/" if paths and paths[0] and f"{paths[0]}/config.json" in names else ""
-    if f"{root}config.json" not in names:
+    if weights and f"{root}config.json" not in names:
         return "it has no config.json"
     if not any(prefix + file in names for file in TOKENIZERS for prefix in {root, ""}):
         return "it has no tokenizer (tokenizer.json)"
-    return _weights_fault(names, root, read_json)
+    return _weights_fault(names, root, read_json) if weights else None
 
 
 def _weights_fault(names: Collection[str], root: str, read_json: Callable[[str], Any]) -> str | None:
@@ -185,15 +191,15 @@ def _file_hash(path: Path) -> str:
 # ------------------------------------------------------------------------------------------------ Hugging Face
 
 
-def _from_huggingface(name: str, revision: str | None) -> tuple[Path, str]:
+def _from_huggingface(name: str, revision: str | None, weights: bool) -> tuple[Path, str]:
     import huggingface_hub
     from huggingface_hub import constants, errors
 
     where = f"huggingface ({constants.ENDPOINT})"
     cached = _huggingface_cache(name, revision)
     if huggingface_hub.is_offline_mode():
-        return _cached_or_fail(name, cached, where, "HF_HUB_OFFLINE is set, so the hub was not asked")
-    if cached is not None and cached.name == revision and folder_fault(cached) is None:
+        return _cached_or_fail(name, cached, where, "HF_HUB_OFFLINE is set, so the hub was not asked", weights)
+    if cached is not None and cached.name == revision and folder_fault(cached, weights=weights) is None:
         return cached, cached.name  # a commit never changes: nothing to ask
     with _quiet_huggingface():
         try:
@@ -204,17 +210,17 @@ def _from_huggingface(name: str, revision: str | None) -> tuple[Path, str]:
         except Exception as error:
             if (reason := _refusal(error, name, revision)) is not None:
                 raise ModelError(_no_model(name, where, reason)) from error
-            return _cached_or_fail(name, cached, where, f"it did not answer ({_short(error)})")
+            return _cached_or_fail(name, cached, where, f"it did not answer ({_short(error)})", weights)
         listed = {sibling.rfilename for sibling in info.siblings or []}
-        if (fault := _fault(listed, lambda _: None)) is not None and "modules.json" not in listed:
+        if (fault := _fault(listed, lambda _: None, weights)) is not None and "modules.json" not in listed:
             raise ModelError(_no_model(name, where, fault))
         try:
-            path = Path(huggingface_hub.snapshot_download(name, revision=revision, allow_patterns=list(FILE_PATTERNS)))
+            path = Path(huggingface_hub.snapshot_download(name, revision=revision, allow_patterns=_patterns(weights)))
         except errors.RemoteEntryNotFoundError as error:
             asked = unquote(urlparse(str(error.response.url)).path).rpartition("/resolve/")[2].partition("/")[2]
             raise ModelError(_no_model(name, where, f"the hub lists {asked} and does not have it")) from error
         except Exception as error:
-            return _cached_or_fail(name, cached, where, f"the download broke off ({_short(error)})")
+            return _cached_or_fail(name, cached, where, f"the download broke off ({_short(error)})", weights)
     return path, path.name
 
 
@@ -250,17 +256,14 @@ def _quiet_huggingface() -> Iterator[None]:
     from huggingface_hub import constants
     from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-    client = logging.getLogger("huggingface_hub")
-    level = client.level
     hide = not sys.stderr.isatty() and constants.HF_HUB_DISABLE_PROGRESS_BARS is None
     hide = hide and not are_progress_bars_disabled()
-    client.setLevel(logging.ERROR)
     if hide:
         disable_progress_bars()
     try:
-        yield
+        with _quiet_loggers("huggingface_hub"):
+            yield
     finally:
-        client.setLevel(level)
         if hide:
             enable_progress_bars()
 
@@ -268,13 +271,13 @@ def _quiet_huggingface() -> Iterator[None]:
 # -------------------------------------------------------------------------------------------------- ModelScope
 
 
-def _from_modelscope(name: str, revision: str | None) -> tuple[Path, str]:
+def _from_modelscope(name: str, revision: str | None, weights: bool) -> tuple[Path, str]:
     """ModelScope gives no commit: the revision is the branch or tag asked for, and the fingerprint tells contents."""
     try:
         from modelscope import snapshot_download
     except ImportError as error:
         raise ModelError(
-            f"the model {name!r} is to come from modelscope, whose client is not installed: "
+            f"the model {name!r} is to come from modelscope, whose client cannot be imported ({error}): "
             'pip install "rerankbench[modelscope]"'
         ) from error
     endpoint = os.environ.get("MODELSCOPE_ENDPOINT") or os.environ.get("MODELSCOPE_DOMAIN") or "www.modelscope.cn"
@@ -283,12 +286,9 @@ def _from_modelscope(name: str, revision: str | None) -> tuple[Path, str]:
     branch = revision or "master"
 
     def fetch(**options: Any) -> Path:
-        return Path(snapshot_download(name, revision=branch, allow_patterns=list(FILE_PATTERNS), **options))
+        return Path(snapshot_download(name, revision=branch, allow_patterns=_patterns(weights), **options))
 
-    client = logging.getLogger("modelscope")
-    level = client.level
-    client.setLevel(logging.ERROR)
-    try:
+    with _quiet_loggers("modelscope", "modelscope_hub"):
         try:
             _within(HUB_DEADLINE_S, lambda: _knock(endpoint))
             return fetch(), branch
@@ -298,9 +298,7 @@ def _from_modelscope(name: str, revision: str | None) -> tuple[Path, str]:
             cached: Path | None = fetch(local_files_only=True)
         except Exception:
             cached = None
-    finally:
-        client.setLevel(level)
-    return _cached_or_fail(name, cached, where, f"it gave no model ({_short(broken)})")[0], branch
+    return _cached_or_fail(name, cached, where, f"it gave no model ({_short(broken)})", weights)[0], branch
 
 
 def _knock(endpoint: str) -> None:
@@ -312,6 +310,19 @@ def _knock(endpoint: str) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------ shared
+
+
+@contextmanager
+def _quiet_loggers(*names: str) -> Iterator[None]:
+    """Only errors from these loggers and those beneath them."""
+    loggers = [(logging.getLogger(name), logging.getLogger(name).level) for name in names]
+    for logger, _ in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in loggers:
+            logger.setLevel(level)
 
 
 def _within(seconds: float, call: Callable[[], T]) -> T:
@@ -338,8 +349,16 @@ def _within(seconds: float, call: Callable[[], T]) -> T:
     return outcome[0]
 
 
-def _cached_or_fail(name: str, cached: Path | None, where: str, reason: str) -> tuple[Path, str]:
-    fault = "no file of it (config.json, tokenizer.json, model.safetensors)" if cached is None else folder_fault(cached)
+def _patterns(weights: bool) -> list[str]:
+    return [pattern for pattern in FILE_PATTERNS if weights or pattern != "*.safetensors"]
+
+
+def _cached_or_fail(name: str, cached: Path | None, where: str, reason: str, weights: bool) -> tuple[Path, str]:
+    fault = (
+        "no file of it (config.json, tokenizer.json, model.safetensors)"
+        if cached is None
+        else folder_fault(cached, weights=weights)
+    )
     if cached is not None and fault is None:
         log.warning("using the cached copy of %s: %s", name, reason)
         return cached, cached.name
@@ -348,13 +367,18 @@ def _cached_or_fail(name: str, cached: Path | None, where: str, reason: str) -> 
 
 
 def _no_model(name: str, where: str, reason: str) -> str:
+    other, mirror, command = (
+        ("huggingface", "MODELSCOPE_ENDPOINT to a mirror", f"modelscope download --model {name}")
+        if where.startswith("modelscope")
+        else ("modelscope", "HF_ENDPOINT to a mirror, such as https://hf-mirror.com", f"hf download {name}")
+    )
     return (
         f"cannot get the model {name!r} from {where}: {reason}.\n"
         "What helps, one of:\n"
         "  give the path of a local folder that has config.json, tokenizer.json and model.safetensors\n"
-        f"  use the other hub (`hub: {'huggingface' if where.startswith('modelscope') else 'modelscope'}`)\n"
-        "  set HF_ENDPOINT to a mirror, such as https://hf-mirror.com\n"
-        f"  fetch it beforehand where there is a network (`hf download {name}`) and copy the folder here"
+        f"  use the other hub (`hub: {other}`)\n"
+        f"  set {mirror}\n"
+        f"  fetch it beforehand where there is a network (`{command}`) and copy the folder here"
     )
 
 

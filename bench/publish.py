@@ -6,7 +6,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.report import figures, render_html, render_markdown, summary_csv
+from bench.report.figures import figures
+from bench.report.html import render_html
+from bench.report.markdown import render_markdown
+from bench.report.rows import summary_csv
 from bench.store import Store
 from bench.types import StoreError, TrialResult
 

@@ -1,4 +1,4 @@
-"""Pure statistics over per-query values: percentiles, bootstrap intervals, a paired test. Seeded, so repeatable."""
+"""Pure statistics over per-query values: percentiles, bootstrap intervals, a paired test, Holm. Seeded, so repeatable."""
 
 from __future__ import annotations
 
@@ -69,6 +69,17 @@ def paired_randomisation(a: Values, b: Values, seed: int = 0, samples: int = 100
         signs = rng.integers(0, 2, (min(rows, samples - start), n), dtype=np.int8) * 2.0 - 1.0
         extreme += int((np.abs(signs @ differences) >= observed).sum())
     return (extreme + 1) / (samples + 1)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjustment (Holm 1979), in the order given."""
+    order = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for place, i in enumerate(order):
+        largest = max(largest, min(1.0, p_values[i] * (len(p_values) - place)))
+        adjusted[i] = largest
+    return adjusted
 
 
 def _differences(a: Values, b: Values) -> npt.NDArray[np.float64]:

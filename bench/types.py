@@ -272,7 +272,7 @@ class Cost:
     ``latency_s`` holds one raw sample per timed query, offered one at a time, and ``stages_s`` its parts (same
     length): ``embed``, ``search``, ``tokenise``, ``rerank``, ``rank``. Throughput is a measurement of its own, with all
     timed queries offered at once; neither is derived from the other. ``index_s`` is None when the document vectors
-    came from the cache: nothing was measured then. ``throughput_pairs`` is None where nothing was reranked.
+    came from the cache: nothing was measured then. ``work`` counts what the quality pass did. ``throughput_pairs`` is None where nothing was reranked.
     """
 
     load_s: float
@@ -291,7 +291,10 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Per-query values and their means, and the ceiling the first stage sets (recall at the rerank depth)."""
+    """What a run is worth. ``per_query`` is measure -> query id -> value, ``means`` measure -> mean over the queries.
+
+    ``ceiling`` is the first stage's recall at the rerank depth; ``tied_share`` of neighbours in the top 10 tie.
+    """
 
     means: Mapping[str, Interval]
     per_query: Mapping[str, Mapping[str, float]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import socket
@@ -11,9 +12,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -60,7 +63,8 @@ class FakeHub:
 
             def answer(self, body: bool) -> None:
                 outer.requests.append(f"{self.command} {self.path}")
-                status, headers, content = outer.response(self.path.partition("?")[0])
+                path, _, query = self.path.partition("?")
+                status, headers, content = outer.modelscope(path, query) or outer.response(path)
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
@@ -98,6 +102,26 @@ class FakeHub:
             return 404, {"X-Error-Code": "RevisionNotFound"}, b""
         return 404, {"X-Error-Code": "RepoNotFound"}, b""
 
+    def modelscope(self, path: str, query: str) -> tuple[int, dict[str, str], bytes] | None:
+        if path == "/":
+            return 200, {}, b"here"
+        if path == "/api/v1/models/org/tiny/repo/files":
+            files = [
+                {
+                    "Name": name,
+                    "Path": name,
+                    "Type": "blob",
+                    "Size": len(content),
+                    "Sha256": sha256(content).hexdigest(),
+                }
+                for name, content in self.listed.items()
+            ]
+            return 200, {}, json.dumps({"Code": 200, "Success": True, "Data": {"Files": files}}).encode()
+        name = parse_qs(query).get("FilePath", [""])[0]
+        if path == "/api/v1/models/org/tiny/repo" and name in self.files:
+            return 200, {}, self.files[name]
+        return None
+
     def stop(self) -> None:
         self.server.shutdown()
         self.server.server_close()
@@ -124,14 +148,20 @@ def dead_endpoint() -> str:
         return f"http://127.0.0.1:{probe.getsockname()[1]}"
 
 
-def ask(home: Path, endpoint: str, name: str = "org/tiny", *, revision: str | None = None, **env: str) -> Any:
+def ask(
+    home: Path, endpoint: str, name: str = "org/tiny", *, revision: str | None = None, weights: bool = True, **env: str
+) -> Any:
     """``resolve_model`` in a fresh interpreter, as the client reads its settings once. What went to stderr is kept."""
     code = (
         "import json, sys, logging\n"
-        "from bench.hub import resolve_model\n"
+        "from bench.hub import locate_model, resolve_model\n"
         "from bench.types import ModelError\n"
         "try:\n"
-        "    files = resolve_model(sys.argv[1], json.loads(sys.argv[2]), sys.argv[3])\n"
+        "    wanted = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]\n"
+        "    if sys.argv[4] == 'tokenizer':\n"
+        "        print(json.dumps({'path': str(locate_model(*wanted, weights=False)[0])}))\n"
+        "        raise SystemExit\n"
+        "    files = resolve_model(*wanted)\n"
         "    print(json.dumps({'path': str(files.path), 'revision': files.revision, 'print': files.fingerprint}))\n"
         "except ModelError as error:\n"
         "    print(json.dumps({'error': str(error)}))\n"
@@ -148,8 +178,8 @@ def ask(home: Path, endpoint: str, name: str = "org/tiny", *, revision: str | No
     inherited = {key: value for key, value in os.environ.items() if key not in dropped}
     place = env.pop("hub", "huggingface")
     start = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", code, name, json.dumps(revision), place],
+    done = subprocess.run(  # noqa: PLW1510 (the answer is on stdout, the reason on stderr)
+        [sys.executable, "-c", code, name, json.dumps(revision), place, "all" if weights else "tokenizer"],
         env=inherited | settings | env,
         cwd=Path(__file__).parent.parent,
         capture_output=True,
@@ -212,7 +242,7 @@ def test_a_hub_that_never_answers_is_given_up_in_seconds(tmp_path: Path) -> None
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         answer = ask(tmp_path, f"http://127.0.0.1:{silent.getsockname()[1]}")
-    assert answer["seconds"] < 12
+    assert answer["seconds"] < 10
     assert "did not answer" in answer["error"]
 
 
@@ -247,6 +277,16 @@ def test_an_incomplete_model_is_known_before_anything_is_fetched(
     server = serve(files)
     assert said in ask(tmp_path, server.url)["error"]
     assert not [request for request in server.requests if "/resolve/" in request]
+
+
+def test_a_tokenizer_alone_fetches_no_weights(serve: Any, tmp_path: Path) -> None:
+    server = serve(CHECKPOINT)
+    alone = ask(tmp_path, server.url, weights=False)
+    assert sorted(path.name for path in Path(alone["path"]).iterdir()) == ["config.json", "tokenizer.json"]
+    assert ask(tmp_path, dead_endpoint(), weights=False)["path"] == alone["path"]
+    assert "no model.safetensors" in ask(tmp_path, dead_endpoint())["error"]
+    assert ask(tmp_path, server.url)["path"] == alone["path"]
+    assert Path(alone["path"], "model.safetensors").exists()
 
 
 def test_missing_shards_are_named(serve: Any, tmp_path: Path) -> None:
@@ -305,6 +345,17 @@ def test_modelscope_through_a_fake_client_module(serve: Any, tmp_path: Path) -> 
     assert "using the cached copy" in cached["stderr"]
 
 
+def test_modelscope_through_its_real_client_where_it_is_installed(serve: Any, tmp_path: Path) -> None:
+    if importlib.util.find_spec("modelscope") is None:
+        pytest.skip('the modelscope client is not installed: pip install "rerankbench[modelscope]"')
+    server = serve(CHECKPOINT | {"pytorch_model.bin": b"pickle"})
+    fetched = ask(tmp_path, server.url, hub="modelscope")
+    assert sorted(path.name for path in Path(fetched["path"]).iterdir()) == sorted(CHECKPOINT)
+    assert not [request for request in server.requests if "pytorch_model.bin" in request]
+    cached = ask(tmp_path, dead_endpoint(), hub="modelscope")
+    assert (cached["path"], cached["print"]) == (fetched["path"], fetched["print"])
+
+
 # ------------------------------------------------------------------------------------------- folders and assets
 
 
@@ -353,7 +404,7 @@ def test_an_unknown_asset_lists_the_shipped(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(hub, "ASSETS", tmp_path)
     write(tmp_path / "tracer", CHECKPOINT)
     assert resolve_model("asset:tracer").revision == "asset"
-    with pytest.raises(ModelError, match="no model asset:other.*it has tracer"):
+    with pytest.raises(ModelError, match=r"no model asset:other.*it has tracer"):
         resolve_model("asset:other")
     with pytest.raises(ModelError, match="no model asset:"):
         resolve_model("asset:../tracer")

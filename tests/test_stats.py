@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from bench.stats import bootstrap_mean, paired_bootstrap, paired_randomisation, percentile
+from bench.stats import bootstrap_mean, holm, paired_bootstrap, paired_randomisation, percentile
 
 
 def test_percentiles_interpolate_linearly() -> None:
@@ -74,3 +74,9 @@ def test_the_difference_is_paired_and_signed() -> None:
     assert (interval.mean, interval.low, interval.high) == pytest.approx((0.1, 0.1, 0.1))
     with pytest.raises(ValueError, match="equal lengths"):
         paired_bootstrap([1.0], [1.0, 2.0])
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []

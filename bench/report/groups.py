@@ -1,0 +1,168 @@
+"""Which trials belong together, and what to call each one: by dataset, and by what sets it apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import PurePath
+from typing import Any
+
+from bench.report.words import clean, shorten
+from bench.stats import percentile
+from bench.types import Trial, TrialResult
+
+PRIMARY = "ndcg@10"
+_SECOND_STAGE = {"reranker", "reranker_revision", "engine", "template", "instruction", "batch_size", "max_length"}
+_ALIKE = {"dataset", "pipeline", "split", "measures", "timed_queries", "warmup_queries", "hub"}
+_PHRASES = {
+    "depth": "depth {}",
+    "batch_size": "batch {}",
+    "max_length": "length {}",
+    "threads": "{} threads",
+    "seed": "seed {}",
+    "dtype": "{}",
+    "device": "{}",
+    "engine": "{}",
+    "template": "template {}",
+    "instruction": "“{}”",
+    "reranker": "{}",
+    "embedder": "{}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The trials of one dataset, in the order given; ``slug`` is ASCII and safe as part of a file name."""
+
+    label: str
+    slug: str
+    results: tuple[TrialResult, ...]
+
+    @property
+    def finished(self) -> tuple[TrialResult, ...]:
+        return tuple(result for result in self.results if result.status == "ok")
+
+
+def dataset_name(result: TrialResult) -> str:
+    """The name the dataset gives itself, or else its folder's."""
+    return clean(result.dataset.get("name") or PurePath(result.trial.dataset).name or result.trial.dataset)
+
+
+def by_dataset(results: Iterable[TrialResult]) -> tuple[Group, ...]:
+    """One group for each dataset and split, in order of first appearance, each with a label and a slug of its own."""
+    found: dict[tuple[str, str], list[TrialResult]] = {}
+    for result in results:
+        found.setdefault((result.trial.dataset, result.trial.split), []).append(result)
+    names = {key: next((dataset_name(r) for r in members if r.dataset), dataset_name(members[0]))
+             for key, members in found.items()}  # fmt: skip
+    groups: list[Group] = []
+    for number, (key, members) in enumerate(found.items(), 1):
+        label = names[key]
+        if list(names.values()).count(label) > 1:
+            label = f"{label} ({clean(key[1])})"
+        if label in (group.label for group in groups):
+            label = f"{label} {number}"
+        slug = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:40]
+        if not slug or not label.isascii():
+            slug = f"dataset-{number}"
+        while slug in (group.slug for group in groups):
+            slug = f"{slug}-{number}"
+        groups.append(Group(label, slug, tuple(members)))
+    return tuple(groups)
+
+
+def pipelines(results: Iterable[TrialResult]) -> tuple[str, ...]:
+    """Names in order of first appearance: a pipeline's place here is its colour in every figure."""
+    return tuple(dict.fromkeys(result.trial.pipeline for result in results))
+
+
+def variants(results: Iterable[TrialResult]) -> dict[str, str]:
+    """Trial id -> what sets it apart from the other trials of its pipeline, such as ``depth 50 · batch 8``."""
+    members: dict[str, dict[str, Trial]] = {}
+    for result in results:
+        members.setdefault(result.trial.pipeline, {})[result.trial.id] = result.trial
+    said = {}
+    for trials in members.values():
+        differing = [f.name for f in fields(Trial) if f.name not in _ALIKE and _differs(f.name, trials.values())]
+        for id_, trial in trials.items():
+            said[id_] = " · ".join(_phrase(name, getattr(trial, name)) for name in differing)
+    return said
+
+
+def _differs(name: str, trials: Iterable[Trial]) -> bool:
+    plays = [trial for trial in trials if trial.reranker is not None or name not in _SECOND_STAGE]
+    return any(getattr(trial, name) != getattr(plays[0], name) for trial in plays)
+
+
+def _phrase(name: str, value: Any) -> str:
+    if value is None or value == "":
+        return f"default {name.replace('_', ' ')}"
+    return _PHRASES.get(name, name.replace("_", " ") + " {}").format(shorten(clean(value), 40))
+
+
+def full_label(result: TrialResult, said: dict[str, str]) -> str:
+    """Pipeline and variant on one line."""
+    return " · ".join(part for part in (clean(result.trial.pipeline), said.get(result.trial.id, "")) if part)
+
+
+def measures(results: Iterable[TrialResult]) -> tuple[str, ...]:
+    """Every measure of the trials, in order of first appearance."""
+    return tuple(dict.fromkeys(name for result in results for name in result.trial.measures))
+
+
+def primary(results: Iterable[TrialResult]) -> str:
+    """The measure that figures and verdicts speak of: nDCG@10 where it was taken, else the first one."""
+    known = measures(results)
+    return PRIMARY if PRIMARY in known or not known else known[0]
+
+
+def latency(result: TrialResult, q: float) -> float | None:
+    """The q-th percentile of the latency of single queries, in seconds."""
+    return percentile(result.cost.latency_s, q) if result.cost else None
+
+
+def device(result: TrialResult) -> str:
+    """The device that was used, where the environment tells what ``auto`` became."""
+    return _resolved(result, "device", result.trial.device)
+
+
+def dtype(result: TrialResult) -> str | None:
+    """The number format that was used; None without a model."""
+    trial = result.trial
+    if trial.embedder is None and trial.reranker is None:
+        return None
+    return _resolved(result, "dtype", trial.dtype)
+
+
+def _resolved(result: TrialResult, key: str, asked: str) -> str:
+    found = result.environment.get(key)
+    return found if isinstance(found, str) and found else asked
+
+
+def queries_per_second(result: TrialResult) -> float | None:
+    cost = result.cost
+    return cost.throughput_queries / cost.throughput_s if cost and cost.throughput_s > 0 else None
+
+
+def pairs_per_second(result: TrialResult) -> float | None:
+    """None without a reranker: no pairs were scored."""
+    cost = result.cost
+    if not cost or cost.throughput_s <= 0 or not cost.throughput_pairs:
+        return None
+    return cost.throughput_pairs / cost.throughput_s
+
+
+def judged_queries(result: TrialResult) -> int | None:
+    """How many queries the means are over."""
+    return max((len(values) for values in result.quality.per_query.values()), default=0) if result.quality else None
+
+
+def same_quality_once(results: Sequence[TrialResult], measure: str) -> tuple[TrialResult, ...]:
+    """Trials with the measure, those of one pipeline that differ in cost alone given once (the first)."""
+    seen: dict[tuple[object, ...], TrialResult] = {}
+    for result in results:
+        if result.quality and measure in result.quality.means:
+            values = tuple(sorted(result.quality.per_query.get(measure, {}).items()))
+            seen.setdefault((result.trial.pipeline, result.quality.means[measure], values), result)
+    return tuple(seen.values())

@@ -1,0 +1,90 @@
+"""Figure: the mean latency of a query, in its stages. Means, since they add up and percentiles do not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.report import style
+from bench.report.canvas import BAR_IN, Names, Row, duration_ticks, rows_panel
+from bench.report.groups import Group, full_label, variants
+from bench.report.words import clean, seconds, shorten
+from bench.types import TrialResult
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CAPTION = "Mean latency of a query in its stages, queries offered one at a time. Other: what no stage accounts for."
+_WORTH_SHOWING = 0.01
+
+
+def stage_means(result: TrialResult) -> dict[str, float]:
+    """Stage -> mean seconds, in the order that stages run; ``other`` is the rest, if it is at least 1%."""
+    cost = result.cost
+    if cost is None or not cost.latency_s:
+        return {}
+    total = sum(cost.latency_s) / len(cost.latency_s)
+    order = [name for name in style.STAGES if name in cost.stages_s]
+    order += [name for name in cost.stages_s if name not in style.STAGES]
+    means = {name: sum(cost.stages_s[name]) / len(cost.latency_s) for name in order}
+    means = {name: mean for name, mean in means.items() if mean > 0}
+    rest = total - sum(means.values())
+    if rest > _WORTH_SHOWING * total:
+        means["other"] = means.get("other", 0.0) + rest
+    return means
+
+
+def draws(group: Group, measure: str) -> bool:
+    return any(stage_means(result) for result in group.finished)
+
+
+def draw(group: Group, measure: str, names: Names) -> Figure:
+    from matplotlib.patches import Patch
+
+    results = [result for result in group.finished if stage_means(result)]
+    said = variants(results)
+    title = f"{shorten(names.datasets[group.label], 30)}: mean latency by stage"
+    rows = [
+        Row(
+            shorten(names.pipelines[result.trial.pipeline], 32),
+            _total(stage_means(result)),
+            names.variant(said[result.trial.id]),
+        )
+        for result in results
+    ]
+    figure, axes, places = rows_panel(rows, title, top_in=0.68)
+    shown: dict[str, None] = {}
+    for y, result in zip(places, results, strict=True):
+        means = stage_means(result)
+        left = 0.0
+        for stage, mean in means.items():
+            shown[stage] = None
+            colour = style.STAGES.get(stage, style.STAGES["other"])
+            axes.barh(y, mean, left=left, height=BAR_IN, color=colour, edgecolor=style.CARD, linewidth=0.4)
+            left += mean
+    axes.set_xlim(0, 1.02 * max(sum(stage_means(result).values()) for result in results))
+    axes.locator_params(axis="x", nbins=5)
+    duration_ticks(axes)
+    axes.set_xlabel("Mean latency of a query")
+    ordered = [stage for stage in style.STAGES if stage in shown] + [s for s in shown if s not in style.STAGES]
+    handles = [Patch(color=style.STAGES.get(s, style.STAGES["other"]), label=clean(s)) for s in ordered]
+    height = figure.get_figheight()
+    figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.01, 1 - 0.34 / height), ncols=6, frameon=False,
+                  fontsize=8.5, handlelength=0.9, handleheight=0.9, handletextpad=0.4, columnspacing=1.1)  # fmt: skip
+    return figure
+
+
+def _total(means: dict[str, float]) -> str:
+    total = sum(means.values())
+    largest = max(means, key=lambda stage: means[stage])
+    return f"{seconds(total)}, {clean(largest)} {means[largest] / total:.0%}"
+
+
+def alt(group: Group, measure: str) -> str:
+    results = [result for result in group.finished if stage_means(result)]
+    said = variants(results)
+    parts = []
+    for result in results:
+        means = stage_means(result)
+        stages = ", ".join(f"{clean(stage)} {seconds(mean)}" for stage, mean in means.items())
+        parts.append(f"{full_label(result, said)} {seconds(sum(means.values()))} ({stages})")
+    return f"Stacked bar chart of mean latency by stage on {group.label}: {'; '.join(parts)}."

@@ -1,0 +1,175 @@
+"""The sections of a report. To add one: a function ``Report -> Section | None`` and its name in ``SECTIONS``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import chain
+
+from bench.report import facts, tables, words
+from bench.report.blocks import Block, Bullets, Code, Paragraph, Report, Section
+from bench.report.figures import PLOTS, font_warnings, pictures
+from bench.report.groups import by_dataset, full_label, measures, primary, variants
+from bench.report.pairs import paired
+from bench.report.verdict import verdicts
+
+
+def summary(report: Report) -> str:
+    """How many trials, on what, since when: one line under the title."""
+    results = report.results
+    finished = sum(result.status == "ok" for result in results)
+    sets = words.plural(len(by_dataset(results)), "dataset")
+    parts = [f"{words.plural(len(results), 'trial')} on {sets}"]
+    if finished < len(results):
+        parts.append(f"{len(results) - finished} did not finish")
+    started = min((result.started_at for result in results if result.started_at), default="")
+    if started:
+        zone = " UTC" if started.endswith(("+00:00", "Z")) else ""
+        parts.append(f"begun {words.clean(started)[:16].replace('T', ' ')}{zone}")
+    return " · ".join(parts)
+
+
+def verdict(report: Report) -> Section:
+    all_groups = by_dataset(report.results)
+    found = paired(all_groups, primary(report.results))
+    blocks: list[Block] = [Paragraph(text, "verdict", label) for label, text in verdicts(all_groups, found)]
+    if not report.results:
+        blocks.append(Paragraph("There are no results to report."))
+    tracers = _tracers(report)
+    if tracers:
+        blocks.append(
+            Paragraph(
+                f"Tracer models: {', '.join(tracers)}. They are small models that come with RerankBench to check the "
+                "instrument: that each stage runs, is timed and is judged. Their figures prove nothing about "
+                "Qwen3-Reranker-0.6B.",
+                "note",
+            )
+        )
+    if sum(len(pairs) for pairs in found.values()) > 1:
+        blocks.append(tables.pairs_table(found, all_groups, variants(report.results)))
+        blocks.append(
+            Paragraph(
+                "Difference: mean over queries with its paired bootstrap 95% interval. p: paired randomisation test, "
+                "two-sided; Holm-adjusted over this table. Bold: interval and adjusted p (below 0.05) agree that "
+                "there is a difference."
+            )
+        )
+    return Section("verdict", "Verdict", tuple(blocks))
+
+
+def _tracers(report: Report) -> list[str]:
+    models = chain.from_iterable((result.trial.embedder, result.trial.reranker) for result in report.results)
+    return list(dict.fromkeys(words.clean(model) for model in models if model and model.startswith("asset:")))
+
+
+def main(report: Report) -> Section | None:
+    if not report.results:
+        return None
+    said, names = variants(report.results), measures(report.results)
+    blocks: list[Block] = [tables.main_table(group, names, said) for group in by_dataset(report.results)]
+    note = (
+        "Quality: mean over queries, with its bootstrap 95% interval. Latency: single queries, one at a time. "
+        "Queries and pairs per second: all timed queries offered at once, measured apart from latency. Memory: the "
+        "peak of the whole process. Bold: best of its column, which alone is no evidence of a difference. "
+        f"{words.MISSING}: not measured, or plays no part."
+    )
+    return Section("results", "Quality and cost", (*blocks, Paragraph(note)))
+
+
+def quality_figure(report: Report) -> Section | None:
+    return _figure(report, "quality")
+
+
+def tradeoff_figure(report: Report) -> Section | None:
+    return _figure(report, "tradeoff")
+
+
+def stages_figure(report: Report) -> Section | None:
+    return _figure(report, "stages")
+
+
+def _figure(report: Report, kind: str) -> Section | None:
+    found = pictures(report.results, kind)
+    return Section(kind, PLOTS[kind].title, (found,)) if found else None
+
+
+def audit(report: Report) -> Section | None:
+    said = variants(report.results)
+    found: list[Block] = [tables.audit_table(group, said) for group in by_dataset(report.results) if group.finished]
+    if not found:
+        return None
+    note = (
+        "Ceiling: share of the relevant documents among the first stage's candidates at this depth, with its 95% "
+        "interval; no reranker of these candidates can recover the rest. Tied scores: share of neighbours among the "
+        "first 10 whose scores are equal, so that only their ids order them. Pairs cut short: documents that did not "
+        "fit the maximum length."
+    )
+    return Section("audit", "Ceiling, ties and truncation", (*found, Paragraph(note)))
+
+
+def problems(report: Report) -> Section | None:
+    said = variants(report.results)
+    labels = {result.trial.id: group.label for group in by_dataset(report.results) for result in group.results}
+    blocks: list[Block] = []
+    for result in report.results:
+        if result.status != "ok":
+            label = f"{full_label(result, said)} on {labels[result.trial.id]}: {tables.status(result)}"
+            blocks.append(Code(label, words.clean_lines(result.message) or "No message was left."))
+    heard: dict[str, list[str]] = {}
+    for result in report.results:
+        where = f"{full_label(result, said)} on {labels[result.trial.id]}"
+        for warning in result.warnings:
+            heard.setdefault(words.clean(warning), []).append(where)
+    items = [f"{text} ({_some(places)})" for text, places in heard.items()]
+    items += font_warnings(report.results)
+    if items:
+        blocks.append(Bullets(tuple(items)))
+    return Section("problems", "Failed trials and warnings", tuple(blocks)) if blocks else None
+
+
+def _some(where: list[str]) -> str:
+    distinct = list(dict.fromkeys(where))
+    return distinct[0] if len(distinct) == 1 else f"{distinct[0]} and {words.plural(len(distinct) - 1, 'other trial')}"
+
+
+def datasets(report: Report) -> Section | None:
+    all_groups = by_dataset(report.results)
+    if not all_groups:
+        return None
+    blocks: list[Block] = [facts.dataset_table(all_groups)]
+    for group in all_groups:
+        odd = facts.notices(group)
+        if odd:
+            blocks += [Paragraph(f"Found while reading {group.label}:"), Bullets(odd)]
+    return Section("datasets", "Datasets", tuple(blocks))
+
+
+def reproduce(report: Report) -> Section:
+    blocks: list[Block] = []
+    if report.command:
+        blocks.append(Code("Command", words.clean_lines(report.command)))
+    if report.config_text:
+        blocks.append(Code("Configuration", words.clean_lines(report.config_text)))
+    if any(result.environment for result in report.results):
+        blocks.append(facts.environment_table(report.results))
+    if report.results:
+        labels = {result.trial.id: group.label for group in by_dataset(report.results) for result in group.results}
+        blocks.append(tables.setup_table(report.results, variants(report.results), labels))
+    return Section("reproduce", "Environment and how to reproduce", tuple(blocks))
+
+
+SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
+    verdict,
+    main,
+    quality_figure,
+    tradeoff_figure,
+    stages_figure,
+    audit,
+    problems,
+    datasets,
+    reproduce,
+)
+
+
+def build(report: Report) -> list[Section]:
+    """Every section that has something to say."""
+    return [section for make in SECTIONS if (section := make(report)) is not None]

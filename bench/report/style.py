@@ -1,0 +1,65 @@
+"""Colours and Matplotlib settings. Colours are also the page's: each has a name there and a value for the dark."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+INK, MUTED, RULE, CARD = "#1f2328", "#59636e", "#d4dae0", "#ffffff"
+ON_FILL = "#16191d"  # text on a filled stage, dark in both schemes
+
+SERIES = ("#0072b2", "#d55e00", "#009e73", "#a8518a", "#b07a00", "#6a737d", "#332288")
+"""One colour per pipeline, after Okabe and Ito's colour-blind-safe set, darkened where needed to show on white."""
+SERIES_DARK = ("#56a8e0", "#f0803c", "#2fc79b", "#dd94bd", "#e9b33f", "#a3adb8", "#9d93e8")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+STAGES = {
+    "embed": "#77aadd",
+    "search": "#44bb99",
+    "tokenise": "#eedd88",
+    "rerank": "#ee8866",
+    "rank": "#bbcc33",
+    "other": "#c4c9ce",
+}
+"""Paul Tol's light set, made for fills under dark text and told apart by colour-blind readers."""
+
+
+class Series(NamedTuple):
+    colour: str
+    marker: str
+
+
+def series(place: int) -> Series:
+    """The colour and the marker of the pipeline that comes at ``place``; both repeat after seven."""
+    return Series(SERIES[place % len(SERIES)], MARKERS[place % len(MARKERS)])
+
+
+def settings(families: tuple[str, ...]) -> Any:
+    """For ``matplotlib.rc_context``: text as paths, names as they are (no TeX in them), the same bytes each time."""
+    return {
+        "font.family": list(families),
+        "font.size": 9.5,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "rerankbench",
+        "text.parse_math": False,
+        "text.color": INK,
+        "axes.edgecolor": RULE,
+        "axes.labelcolor": MUTED,
+        "axes.linewidth": 0.8,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.spines.left": False,
+        "axes.axisbelow": True,
+        "axes.unicode_minus": True,
+        "figure.facecolor": CARD,
+        "axes.facecolor": CARD,
+        "grid.color": RULE,
+        "grid.linewidth": 0.6,
+        "xtick.color": RULE,
+        "xtick.labelcolor": MUTED,
+        "ytick.color": RULE,
+        "ytick.labelcolor": MUTED,
+        "xtick.labelsize": 8.5,
+        "ytick.labelsize": 8.5,
+        "axes.labelsize": 8.5,
+        "lines.solid_capstyle": "butt",
+    }

@@ -1,0 +1,173 @@
+"""The tables of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bench.report import groups, words
+from bench.report.blocks import Cell, Table
+from bench.report.groups import Group
+from bench.report.pairs import Pair
+from bench.report.words import MISSING
+from bench.types import Cost, TrialResult
+
+Value = float | int | None
+Column = tuple[str, Callable[[TrialResult], Value], Callable[[Any], str], int]
+"""Heading, value of a trial, how it is written, and which way is better: 1 more, -1 less."""
+
+
+def main_table(group: Group, names: Sequence[str], said: Mapping[str, str]) -> Table:
+    """Pipelines × quality and cost; the best of each column in bold where there is more than one figure."""
+    columns = [_measure_column(name) for name in names] + cost_columns(group.results)
+    written = [_column_cells(column, group.results) for column in columns]
+    for cells, name in zip(written, names, strict=False):
+        cells[:] = [_with_interval(cell, r, name) for cell, r in zip(cells, group.results, strict=True)]
+    rows = tuple((row_header(result, said), *(cells[i] for cells in written)) for i, result in enumerate(group.results))
+    return Table(group.label, ("Pipeline", *(column[0] for column in columns)), rows)
+
+
+def row_header(result: TrialResult, said: Mapping[str, str]) -> Cell:
+    note = said.get(result.trial.id, "")
+    if result.status != "ok":
+        note = " · ".join(part for part in (note, status(result)) if part)
+    return Cell(words.clean(result.trial.pipeline), note)
+
+
+def status(result: TrialResult) -> str:
+    return {"oom": "out of memory", "unsupported": "not supported here"}.get(result.status, result.status)
+
+
+def _measure_column(name: str) -> Column:
+    def value(result: TrialResult) -> Value:
+        interval = result.quality.means.get(name) if result.quality else None
+        return interval.mean if interval else None
+
+    return words.measure_title(name), value, words.score, 1
+
+
+def cost_columns(results: Sequence[TrialResult]) -> list[Column]:
+    """The cost of a trial; a kind of memory that no trial could measure has no column."""
+    columns: list[Column] = [
+        ("Latency p50", lambda r: groups.latency(r, 50), words.seconds, -1),
+        ("Latency p95", lambda r: groups.latency(r, 95), words.seconds, -1),
+        ("Queries/s", groups.queries_per_second, words.figure3, 1),
+        ("Pairs/s", groups.pairs_per_second, words.figure3, 1),
+        ("Process memory", lambda r: r.cost.peak_rss_bytes if r.cost else None, words.size, -1),
+        ("Device memory", lambda r: r.cost.peak_device_bytes if r.cost else None, words.size, -1),
+    ]
+    return [
+        column
+        for column in columns
+        if not column[0].startswith(("Process", "Device", "Pairs"))
+        or any(column[1](result) is not None for result in results)
+    ]
+
+
+def _column_cells(column: Column, results: Sequence[TrialResult]) -> list[Cell]:
+    _, value, write, better = column
+    values = [value(result) for result in results]
+    known = [v for v in values if v is not None]
+    texts = [MISSING if v is None else write(v) for v in values]
+    best = write(max(known) if better > 0 else min(known)) if known else None
+    if len({text for text in texts if text != MISSING}) == 1:
+        best = None  # alone or all alike: none is best
+    return [Cell(text, best=text == best) for text in texts]
+
+
+def _with_interval(cell: Cell, result: TrialResult, name: str) -> Cell:
+    interval = result.quality.means.get(name) if result.quality else None
+    return Cell(cell.text, words.span(interval), cell.best) if interval else cell
+
+
+def pairs_table(found: Mapping[str, Sequence[Pair]], all_groups: Sequence[Group], said: Mapping[str, str]) -> Table:
+    """Every reranking pipeline against its own first stage."""
+    flat = [(group, pair) for group in all_groups for pair in found.get(group.slug, ())]
+    title = words.measure_title(flat[0][1].measure)
+    rows = tuple(
+        (
+            row_header(pair.after, said),
+            Cell(group.label),
+            Cell(groups.full_label(pair.before, dict(said))),
+            Cell(f"{words.score(pair.before_mean)} → {words.score(pair.after_mean)}"),
+            Cell(
+                words.signed(pair.difference.mean),
+                f"{words.signed(pair.difference.low)} to {words.signed(pair.difference.high)}",
+                best=pair.direction != 0,
+            ),
+            Cell(words.p_value(pair.p).removeprefix("p ").removeprefix("= ")),
+            Cell(words.p_value(pair.adjusted_p).removeprefix("p ").removeprefix("= ")),
+            Cell(words.count(pair.queries)),
+        )
+        for group, pair in flat
+    )
+    columns = ("Pipeline", "Dataset", "Against", title, "Difference", "p", "p, Holm", "Queries")
+    return Table("Each reranking pipeline against its own first stage, on the same queries", columns, rows, (0, 1, 2))
+
+
+def audit_table(group: Group, said: Mapping[str, str]) -> Table:
+    """What bounds or blurs the quality figures: the first stage's ceiling, ties, cut documents, padding."""
+    rows = tuple((row_header(result, said), *_audit(result)) for result in group.results if result.status == "ok")
+    columns = (
+        "Pipeline", "Depth", "Ceiling", "Tied scores", "Pairs scored", "Pairs cut short", "Tokens read",
+        "Tokens cut off", "Padding",
+    )  # fmt: skip
+    return Table(group.label, columns, rows)
+
+
+def _audit(result: TrialResult) -> tuple[Cell, ...]:
+    quality = result.quality
+    ceiling = Cell(words.score(quality.ceiling.mean), words.span(quality.ceiling)) if quality else Cell(MISSING)
+    tied = Cell(words.share(quality.tied_share if quality else None))
+    return (Cell(words.count(result.trial.depth)), ceiling, tied, *_work(result.cost))
+
+
+def _work(cost: Cost | None) -> tuple[Cell, ...]:
+    work = cost.work if cost else None
+    if work is None or not work.pairs:
+        return tuple(Cell(MISSING) for _ in range(5))
+    padded = work.tokens + work.padding_tokens
+    return (
+        Cell(words.count(work.pairs)),
+        Cell(words.count(work.truncated_pairs), words.share(work.truncated_pairs / work.pairs)),
+        Cell(words.count(work.tokens)),
+        Cell(words.count(work.truncated_tokens)),
+        Cell(words.share(work.padding_tokens / padded if padded else None)),
+    )
+
+
+def setup_table(results: Sequence[TrialResult], said: Mapping[str, str], labels: Mapping[str, str]) -> Table:
+    """What each trial was: enough to find its raw result and to run it again."""
+    rows = []
+    for result in results:
+        trial = result.trial
+        reranks = trial.reranker is not None
+        cost = result.cost
+        rows.append(
+            (
+                row_header(result, said),
+                Cell(labels[trial.id]),
+                Cell(words.clean(trial.retriever)),
+                _model(trial.embedder, trial.embedder_revision),
+                _model(trial.reranker, trial.reranker_revision),
+                Cell(words.clean(f"{trial.engine}, {trial.template}") if reranks else MISSING),
+                Cell(words.clean(groups.device(result))),
+                Cell(groups.dtype(result) or MISSING),
+                Cell(words.count(trial.batch_size if reranks else None)),
+                Cell(words.count(trial.max_length if reranks else None)),
+                Cell(words.count(trial.depth)),
+                Cell(words.seconds(cost.load_s if cost else None)),
+                Cell(words.seconds(cost.index_s if cost else None)),
+                Cell(words.count(len(cost.latency_s) if cost else None)),
+                Cell(trial.id, code=True),
+            )
+        )
+    columns = (
+        "Pipeline", "Dataset", "Retriever", "Embedder", "Reranker", "Engine, template", "Device", "Dtype", "Batch",
+        "Length", "Depth", "Load", "Index", "Timed queries", "Trial",
+    )  # fmt: skip
+    return Table("Set-up of each trial", columns, tuple(rows), (0, 1, 2, 3, 4, 5, 6, 7, 14))
+
+
+def _model(name: str | None, revision: str | None) -> Cell:
+    return Cell(MISSING) if name is None else Cell(words.clean(name), words.clean(revision)[:12] if revision else "")

@@ -1,0 +1,88 @@
+"""The results in a terminal: one table per dataset, as many columns as fit, then the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bench.report import tables, words
+from bench.report.blocks import Cell, Table
+from bench.report.groups import by_dataset, measures, primary, variants
+from bench.report.verdict import verdicts
+from bench.types import TrialResult
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+_GAP = 3
+_NAME_AT_LEAST, _NAME_AT_MOST = 14, 40
+_SHORT = {
+    "Latency p50": "p50",
+    "Latency p95": "p95",
+}
+
+
+def print_table(results: Sequence[TrialResult], console: Console) -> None:
+    """Print every dataset's table and, last, what can be said of each."""
+    from rich.text import Text
+
+    groups, main = by_dataset(results), primary(results)
+    names = [main, *(name for name in measures(results) if name != main)]
+    said = variants(results)
+    for group in groups:
+        console.print(_rich(tables.main_table(group, names, said), len(names), console.width))
+        console.print()
+    for label, sentence in verdicts(groups):
+        console.print(Text.assemble((f"{label}: ", "bold"), sentence))
+    if not results:
+        console.print("There are no results to show.")
+
+
+def _rich(table: Table, measured: int, columns: int) -> RichTable:
+    from rich import box
+    from rich.table import Table as RichTable
+
+    widths = [max(_width(row[i], i == 1) for row in table.rows) for i in range(len(table.columns))]
+    headings = [_SHORT.get(title, title) for title in table.columns]
+    widths = [max(w, *map(words.width, h.split())) for w, h in zip(widths, headings, strict=True)]
+    shown = _fitting(widths, measured, columns, "Pairs/s" in headings)
+    rich = RichTable(box=box.SIMPLE_HEAD, title=table.caption, title_justify="left", title_style="bold", pad_edge=False)
+    for i in shown:
+        if i == 0:
+            room = columns - sum(widths[j] + _GAP for j in shown[1:]) - _GAP
+            most = max(_NAME_AT_LEAST, min(_NAME_AT_MOST, room))
+            rich.add_column(headings[i], overflow="fold", max_width=most, min_width=min(widths[0], most))
+        else:
+            rich.add_column(headings[i], justify="right", width=widths[i])
+    for row in table.rows:
+        rich.add_row(*(_text(row[i], i) for i in shown))
+    return rich
+
+
+def _fitting(widths: Sequence[int], measured: int, columns: int, has_pairs: bool) -> list[int]:
+    """Columns in order of worth while they fit: name, main measure, cost, then the other measures."""
+    p50, p95, queries, *rest = range(1 + measured, len(widths))
+    pairs, memory = (rest[:1], rest[1:]) if has_pairs else ([], rest)
+    wanted = [1, p95, p50, queries, *memory, *pairs, *range(2, 1 + measured)]
+    left = columns - min(widths[0], _NAME_AT_MOST if columns > 100 else 22) - _GAP
+    kept = [0]
+    for i in wanted:
+        if widths[i] + _GAP <= left:
+            left -= widths[i] + _GAP
+            kept.append(i)
+    return sorted(kept)
+
+
+def _width(cell: Cell, with_note: bool) -> int:
+    return max(words.width(cell.text), words.width(cell.note) if with_note else 0)
+
+
+def _text(cell: Cell, place: int) -> Text:
+    from rich.text import Text
+
+    text = Text(cell.text, style="bold" if cell.best else "")
+    if cell.note and place <= 1:
+        text.append(f"\n{cell.note}", style="dim")
+    return text

@@ -1,0 +1,86 @@
+"""One sentence per dataset: what the reranker gains over its first stage, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bench.report import words
+from bench.report.groups import Group, device, full_label, latency, primary, variants
+from bench.report.pairs import Pair, paired
+from bench.types import TrialResult
+
+FEW_QUERIES = 20
+
+
+def verdicts(groups: Sequence[Group], pairs: Mapping[str, Sequence[Pair]] | None = None) -> list[tuple[str, str]]:
+    """(dataset label, what can be said), for each dataset. No claim that its statistics do not carry."""
+    results = [result for group in groups for result in group.results]
+    if pairs is None:
+        pairs = paired(groups, primary(results))
+    compared = sum(len(found) for found in pairs.values())
+    said = variants(results)
+    return [(group.label, _sentence(group, pairs.get(group.slug, ()), compared, said)) for group in groups]
+
+
+def headline(pairs: Sequence[Pair]) -> Pair | None:
+    """The pair to speak of: a model's embedding before BM25, then the order of the configuration; never the best."""
+    return next((pair for pair in pairs if pair.before.trial.embedder), pairs[0] if pairs else None)
+
+
+def _sentence(group: Group, pairs: Sequence[Pair], compared: int, said: dict[str, str]) -> str:
+    pair = headline(pairs)
+    if pair is None:
+        return _without_pair(group, said)
+    return f"{_quality(pair, compared, said)} {_cost(pair)}".strip()
+
+
+def _without_pair(group: Group, said: dict[str, str]) -> str:
+    if not group.finished:
+        return "No trial finished, so there is nothing to compare."
+    lost = [result for result in group.results if result.status != "ok" and result.trial.reranker]
+    if lost:
+        return f"The reranker's gain cannot be stated: {full_label(lost[0], said)} did not finish ({lost[0].status})."
+    if not any(result.trial.reranker for result in group.finished):
+        return "No pipeline here has a reranker, so there is no gain to state."
+    return "No trial here runs the same first stage without its reranker, so no gain can be stated."
+
+
+def _quality(pair: Pair, compared: int, said: dict[str, str]) -> str:
+    title = words.measure_title(pair.measure)
+    before, after = f"“{full_label(pair.before, said)}”", f"“{full_label(pair.after, said)}”"
+    p = words.p_value(pair.adjusted_p) + (f", Holm-adjusted for {compared} comparisons" if compared > 1 else "")
+    difference = pair.difference
+    evidence = (
+        f"{words.signed(difference.mean)}, paired 95% interval {words.signed(difference.low)} to "
+        f"{words.signed(difference.high)}, {p}, {words.plural(pair.queries, 'query')}"
+    )
+    old, new = words.score(pair.before_mean), words.score(pair.after_mean)
+    if pair.direction == 0:
+        text = f"No effect of reranking is shown: {title} is {new} with {after} and {old} with {before} ({evidence})."
+    else:
+        verb = "raises" if pair.direction > 0 else "lowers"
+        text = f"Reranking {verb} {title} from {old} with {before} to {new} with {after} ({evidence})."
+    return text + (" So few queries bear no general claim." if pair.queries < FEW_QUERIES else "")
+
+
+def _cost(pair: Pair) -> str:
+    before, after = latency(pair.before, 95), latency(pair.after, 95)
+    if before is None or after is None or before <= 0:
+        return "Its latency was not measured."
+    where = ""
+    if device(pair.before) != device(pair.after):
+        where = f" (on {device(pair.after)} and {device(pair.before)})"
+    ratio = words.times(after / before)
+    took = f"{words.seconds(after)} instead of {words.seconds(before)}{where}, {ratio}"
+    return f"At the 95th percentile a query takes {took}; {_memory(pair.before, pair.after)}."
+
+
+def _memory(before: TrialResult, after: TrialResult) -> str:
+    kinds = (("peak_device_bytes", "device memory"), ("peak_rss_bytes", "process memory"))
+    for name, kind in kinds:
+        old, new = getattr(before.cost, name, None), getattr(after.cost, name, None)
+        if old is not None and new is not None:
+            if words.size(new) == words.size(old):
+                return f"peak {kind} stays at {words.size(new)}"
+            return f"peak {kind} is {words.size(new)} instead of {words.size(old)}"
+    return "peak memory was not measured on both sides"

@@ -1,0 +1,130 @@
+"""Values as people read them: three significant figures, units, one sign for what was not measured."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+
+from bench.types import Interval
+
+MISSING = "–"
+_TITLES: Mapping[str, str] = {
+    "ndcg": "nDCG",
+    "ndcg_burges": "nDCG (Burges)",
+    "mrr": "MRR",
+    "map": "MAP",
+    "f1": "F1",
+    "recall": "Recall",
+    "precision": "Precision",
+    "hit_rate": "Hit rate",
+    "r_precision": "R-precision",
+}
+
+
+def clean(text: object) -> str:
+    """One line of printable text: runs of white space become a space, control characters and lone surrogates go."""
+    line = " ".join(str(text).split())
+    return "".join(char for char in line if unicodedata.category(char) not in ("Cc", "Cs"))
+
+
+def clean_lines(text: str) -> str:
+    """Printable text that keeps its lines."""
+    kept = (char for char in text if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs"))
+    return "".join(kept).strip("\n")
+
+
+def shorten(text: str, columns: int) -> str:
+    """At most ``columns`` wide, a Chinese character counting two; what is cut from the middle becomes an ellipsis."""
+    if width(text) <= columns:
+        return text
+    head = _start(text, columns * 2 // 3)
+    tail = _start(text[::-1], columns - 1 - width(head))[::-1]
+    return f"{head.rstrip()}…{tail.lstrip()}"
+
+
+def _start(text: str, columns: int) -> str:
+    kept = 0
+    while kept < len(text) and width(text[: kept + 1]) <= columns:
+        kept += 1
+    return text[:kept]
+
+
+def width(text: str) -> int:
+    """Columns on a character grid."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def measure_title(name: str) -> str:
+    """``ndcg@10`` as the field writes it: nDCG@10."""
+    base, at, k = name.partition("@")
+    return _TITLES.get(base, clean(base)) + at + k
+
+
+def figure3(value: float | None) -> str:
+    """Three significant figures, no exponent."""
+    if value is None:
+        return MISSING
+    size = abs(value)
+    if size == 0:
+        return "0"
+    decimals = 0 if size >= 99.95 else 1 if size >= 9.995 else 2 if size >= 0.9995 else 3
+    return f"{value:,.{decimals}f}" if size >= 0.0995 else f"{value:.3g}" if size >= 1e-4 else "under 0.0001"
+
+
+def seconds(value: float | None) -> str:
+    if value is None:
+        return MISSING
+    if abs(value) < 1e-3:
+        return "0 s" if value == 0 else f"{figure3(value * 1e6)} µs"
+    return f"{figure3(value * 1e3)} ms" if abs(value) < 0.9995 else f"{figure3(value)} s"
+
+
+def size(value: float | None) -> str:
+    """Bytes in binary units."""
+    if value is None:
+        return MISSING
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(value) < 1000:
+            return f"{figure3(value)} {unit}"
+        value /= 1024
+    return f"{figure3(value)} TiB"
+
+
+def count(value: int | None) -> str:
+    return MISSING if value is None else f"{value:,}"
+
+
+def share(part: float | None) -> str:
+    if part is None:
+        return MISSING
+    return "0%" if part == 0 else "under 0.1%" if part < 0.001 else f"{part:.1%}"
+
+
+def score(value: float | None) -> str:
+    return MISSING if value is None else f"{value:.3f}"
+
+
+def signed(value: float) -> str:
+    """With its sign, a true minus."""
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def span(interval: Interval) -> str:
+    return f"{interval.low:.3f}–{interval.high:.3f}"
+
+
+def p_value(p: float) -> str:
+    if p < 0.0001:
+        return "p < 0.0001"
+    return f"p = {p:.{4 if p < 0.001 else 3 if p < 0.1 else 2}f}"
+
+
+def times(ratio: float) -> str:
+    """How much longer, in words."""
+    if 0.9 <= ratio <= 1.1:
+        return "about as long"
+    return f"{figure3(ratio)} times as long"
+
+
+def plural(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun[:-1]}ies" if noun.endswith("ry") else f"{n:,} {noun}s"
