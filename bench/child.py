@@ -40,6 +40,7 @@ class Report:
     message: str = ""
     cost: Cost | None = None
     environment: dict[str, Any] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def main(folder: Path) -> None:
@@ -74,12 +75,12 @@ def run_job(job: Job, folder: Path, tell: Progress, wait_for_quiet: Callable[[],
         return Report("oom", "the system had no more memory to give")
     except Exception as error:  # the trial's process is the boundary: the run must go on and the reason must be kept
         traceback.print_exc()
-        if type(error).__name__ == "OutOfMemoryError":
+        if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error):  # torch, GPU and CPU
             return Report("oom", str(error).splitlines()[0])
         return Report("failed", f"{type(error).__name__}: {error}")
     write_atomically(folder / "run.trec", format_run(outcome.run, "run").encode())
     write_atomically(folder / "first_stage.trec", format_run(outcome.first_stage, "first").encode())
-    return Report("ok", cost=outcome.cost, environment=outcome.environment)
+    return Report("ok", cost=outcome.cost, environment=outcome.environment, notes=outcome.notes)
 
 
 if __name__ == "__main__":

@@ -120,6 +120,7 @@ def _run_one(item: Prepared, workshop: Workshop) -> TrialResult:
             inputs=item.inputs,
             cost=report.cost,
             environment={**(report.environment or {}), "load_before": workshop.load_before},
+            warnings=report.notes,
             started_at=started.isoformat(timespec="microseconds"),
         )
         if report.status == "ok":
@@ -176,4 +177,4 @@ def _judged(result: TrialResult, dataset: Dataset, folder: Path, workshop: Works
     if trial.reranker is not None:
         workshop.store.write_run(trial, dataset.name, first_stage, ".first-stage")
     result = replace(result, quality=judge(trial, dataset, run, first_stage), run_file=run_file)
-    return replace(result, warnings=doubts(result, dataset, run))
+    return replace(result, warnings=(*result.warnings, *doubts(result, dataset, run)))

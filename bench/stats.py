@@ -1,4 +1,4 @@
-"""Pure statistics over per-query values: percentiles, bootstrap intervals, a paired test, Holm. Seeded, so repeatable."""
+"""Pure statistics over per-query values: percentiles, bootstrap intervals, a paired test, Holm. Seeded: repeatable."""
 
 from __future__ import annotations
 

@@ -29,12 +29,13 @@ CHUNK_QUERIES = 16  # of the quality pass: often enough for a progress bar, rare
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a trial's process hands back: rankings to be judged, and what they cost."""
+    """What a trial's process hands back: rankings to be judged, what they cost, and what was assumed on the way."""
 
     run: Run
     first_stage: Run
     cost: Cost
     environment: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 def uses_model(trial: Trial) -> bool:
@@ -107,7 +108,8 @@ def run_trial(
         reserved_device_bytes=reserved,
         work=work,
     )
-    return Outcome(run, first_stage, cost, environment(trial.device, uses_torch=uses_model(trial)))
+    notes = reranker.notes if reranker else ()
+    return Outcome(run, first_stage, cost, environment(trial.device, uses_torch=uses_model(trial)), notes)
 
 
 def _quality_pass(

@@ -190,7 +190,7 @@ def _values(work: Work) -> tuple[int, ...]:
 
 
 class Scored(NamedTuple):
-    """Per request, one score per document in the order given: the yes/no logit difference, higher is better."""
+    """Per request, one score per document in the order given; higher is better, and the engine says the unit."""
 
     scores: list[list[float]]
     work: Work
@@ -208,7 +208,8 @@ class Trial:
     """One fully specified cell: everything that decides its figures. Its id is the hash of its canonical JSON.
 
     ``depth`` is how many candidates the first stage hands over (and how long the runs are). Without a reranker the
-    fields from ``engine`` to ``max_length`` play no part. ``None`` for an instruction is the template's own default.
+    fields from ``engine`` to ``max_length`` play no part. ``None`` for an instruction is the template's own default,
+    and for a prompt the embedder's own (an empty one is none).
     Paths are as written in the config, relative to its folder, so that a trial has one id on every machine.
     ``max_queries`` judges a seeded sample of the queries; None judges them all.
     """
@@ -222,8 +223,8 @@ class Trial:
     embedder_revision: str | None = None
     embedder_max_length: int | None = None
     embedder_batch_size: int = 64
-    query_prompt: str = ""
-    document_prompt: str = ""
+    query_prompt: str | None = None
+    document_prompt: str | None = None
     depth: int = 100
     # second stage
     reranker: str | None = None
@@ -271,8 +272,10 @@ class Cost:
 
     ``latency_s`` holds one raw sample per timed query, offered one at a time, and ``stages_s`` its parts (same
     length): ``embed``, ``search``, ``tokenise``, ``rerank``, ``rank``. Throughput is a measurement of its own, with all
-    timed queries offered at once; neither is derived from the other. ``index_s`` is None when the document vectors
-    came from the cache: nothing was measured then. ``work`` counts what the quality pass did. ``throughput_pairs`` is None where nothing was reranked.
+    timed queries offered at once; neither is derived from the other. ``throughput_pairs`` is None where nothing was
+    reranked. ``load_s`` is of files that have just been read for their fingerprint, so they lie in the system's page
+    cache. ``index_s`` is None when the document vectors came from the cache: nothing was measured then. ``work`` counts
+    what the quality pass did.
     """
 
     load_s: float

@@ -76,7 +76,7 @@ rankings = st.dictionaries(doc_ids, st.integers(0, 4).map(float)).map(lambda sco
 def test_ties_grades_and_empty_rankings_agree_with_trec_evals_library(
     cases: dict[str, tuple[dict[str, int], tuple[ScoredDoc, ...]]],
 ) -> None:
-    """Scores are small whole numbers, so most of these rankings hold ties: the order must be trec_eval's all the same."""
+    """Scores are small whole numbers, so most rankings hold ties: the order must be trec_eval's all the same."""
     qrels = {query_id: judged for query_id, (judged, _) in cases.items()}
     run = {query_id: ranking for query_id, (_, ranking) in cases.items()}
     ours = evaluate(run, qrels, list(OURS_AND_IR_MEASURES))

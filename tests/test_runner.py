@@ -1,4 +1,4 @@
-"""Trials in processes of their own: what they hand back, what is kept, what is not run twice, what happens in trouble."""
+"""Trials in processes of their own: what they hand back, what is kept, what is not run twice, what trouble makes."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ scored = st.dictionaries(ids, scores, max_size=30)
 @given(scored)
 def test_order_is_by_score_then_by_id_both_descending(items: dict[str, float]) -> None:
     ranking = rank(items.items())
-    for above, below in zip(ranking, ranking[1:], strict=False):
+    for above, below in pairwise(ranking):
         assert (above.score, above.doc_id.encode()) > (below.score, below.doc_id.encode())
 
 

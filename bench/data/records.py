@@ -1,0 +1,79 @@
+"""One line of JSON to one checked object: the fields that a corpus and a query file have in common."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from bench.data.files import Line, TextFile
+from bench.data.notices import Tally
+
+
+def read_records(file: TextFile, tally: Tally) -> Iterator[tuple[Line, str, dict[str, Any]]]:
+    """Per line its place, its id, and the whole object. Raises DataError for what is not an object with an id."""
+    for line in file.lines(tally):
+        record = _parse(file, line)
+        yield line, _identifier(file, line, record, tally), record
+
+
+def text_field(file: TextFile, line: Line, record: dict[str, Any], field: str) -> str:
+    """The field's text. Raises DataError when it is missing or is not text."""
+    if field not in record:
+        raise file.error(f"the field {field!r} is missing; the line has {sorted(record)}", line.number)
+    value = record[field]
+    if not isinstance(value, str):
+        raise file.error(f"the field {field!r} is {_kind(value)}; expected text", line.number)
+    return value
+
+
+def check_identifier(file: TextFile, line: Line, identifier: str) -> str:
+    """The id unchanged. Raises DataError when it could not be a column of a run file."""
+    if not identifier:
+        raise file.error("the id is empty", line.number)
+    if identifier.split() != [identifier]:
+        message = f"the id {identifier!r} contains white space; run files are split at white space, so replace it"
+        raise file.error(message, line.number)
+    return identifier
+
+
+def _parse(file: TextFile, line: Line) -> dict[str, Any]:
+    try:
+        record = json.loads(line.text, object_pairs_hook=_object, parse_constant=_refuse_constant)
+        # A lone surrogate ("\ud800") is legal JSON and illegal text: it could be neither encoded nor tokenised.
+        if "\\u" in line.text:
+            json.dumps(record, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        raise file.error(f"not JSON: {error.msg} at column {error.colno}", line.number) from error
+    except UnicodeEncodeError as error:
+        raise file.error("a \\u escape is half of a surrogate pair, which is not a character", line.number) from error
+    except (ValueError, RecursionError) as error:
+        raise file.error(f"not JSON that can be read: {error}", line.number) from error
+    if not isinstance(record, dict):
+        raise file.error(f"the line is {_kind(record)}; expected an object, {{…}}", line.number)
+    return record
+
+
+def _identifier(file: TextFile, line: Line, record: dict[str, Any], tally: Tally) -> str:
+    value = record.get("_id")
+    if isinstance(value, int) and not isinstance(value, bool):
+        tally.add("id is a number, read as its digits", line.place)
+        return str(value)
+    return check_identifier(file, line, text_field(file, line, record, "_id"))
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the field {next(name for name in names if names.count(name) > 1)!r} is given twice")
+    return record
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _kind(value: Any) -> str:
+    names = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
+    return names.get(type(value), "null")

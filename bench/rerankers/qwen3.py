@@ -1,0 +1,188 @@
+"""Engine ``transformers``: the Qwen3 reranker, one padded batch at a time.
+
+The score is the difference of the "yes" and "no" logits at the prompt's last position. Only these two rows of the head
+are ever used: last hidden state times ``w_yes - w_no``, in fp32. Full logits of 32 pairs of 1,024 tokens are 9.3 GiB in
+bf16, and a half-precision logit near 18 has steps of 0.07, so that scores tie and the order among them is chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.device import resolve_device, resolve_dtype
+from bench.hub import ModelFiles, fingerprint
+from bench.meter import Stopwatch
+from bench.rerankers.checkpoint import load_checkpoint
+from bench.rerankers.prompt import Prompt, PromptBuilder
+from bench.rerankers.scores import nest, sigmoid
+from bench.rerankers.template import find_template
+from bench.types import ConfigError, Dtype, Hub, Request, Scored, Work
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A document with its place in the list given and its score: the probability of "yes", 0 to 1."""
+
+    index: int
+    document: str
+    score: float
+
+
+class Qwen3Reranker:
+    """A loaded Qwen3 reranker, or any causal language model that has "yes" and "no".
+
+    ``device`` None or ``auto`` takes CUDA, MPS, CPU in this order; ``dtype`` auto is fp32 on a CPU, bf16 on CUDA that
+    has it, else fp16. Raises ModelError, DeviceError or ConfigError.
+    """
+
+    def __init__(
+        self,
+        model: str | Path,
+        *,
+        device: str | None = None,
+        dtype: Dtype = "auto",
+        batch_size: int = 16,
+        max_length: int = 8192,
+        template: str = "qwen3",
+        revision: str | None = None,
+        hub: Hub = "huggingface",
+    ) -> None:
+        if batch_size < 1 or max_length < 1:
+            raise ConfigError(f"batch_size {batch_size} and max_length {max_length} must be at least 1")
+        self.template = find_template(template)
+        self.device = resolve_device(device)
+        self.dtype = resolve_dtype(dtype, self.device)
+        self.batch_size = batch_size
+        loaded = load_checkpoint(str(model), revision, hub, self.device, self.dtype)
+        self.tokenizer, self.load_s, self.notes = loaded.tokenizer, loaded.load_s, loaded.notes
+        self._builder = PromptBuilder(loaded.tokenizer, self.template, max_length)
+        self._path, self._revision = loaded.path, loaded.revision
+        self._pad = loaded.pad
+        self._positions: int | None = getattr(loaded.model.config, "max_position_embeddings", None)
+        self._backbone = loaded.model.base_model  # what is left of the head, when it is not tied, is freed
+        self._direction, self._offset = _answer_direction(loaded.model, loaded.yes, loaded.no)
+
+    @property
+    def files(self) -> ModelFiles:
+        """Computed when asked for: the fingerprint reads every byte of the weights, which is no part of loading."""
+        return ModelFiles(self._path, self._revision, fingerprint(self._path))
+
+    def score_many(
+        self,
+        requests: Sequence[Request],
+        stages: Stopwatch | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Scored:
+        """Logit differences, yes over no: per request one float per document, in the order given.
+
+        Pairs of all requests share batches, sorted by length, the longest first, so that memory runs out at once or
+        not at all. ``progress`` is told the number of pairs done so far. Raises DataError or ConfigError for a text
+        that cannot be a prompt, ScoreError for a score that is not a number.
+        """
+        stages = stages or Stopwatch()
+        with stages.time("tokenise"):
+            prompts = [prompt for row in self._builder.build_many(requests) for prompt in row]
+        self._check_positions(prompts)
+        with stages.time("rerank"):
+            differences, padding_tokens, forward_calls = self._differences(prompts, progress)
+        work = Work(
+            pairs=len(prompts),
+            forward_calls=forward_calls,
+            tokens=sum(map(len, prompts)),
+            padding_tokens=padding_tokens,
+            truncated_pairs=sum(prompt.cut_tokens > 0 for prompt in prompts),
+            truncated_tokens=sum(prompt.cut_tokens for prompt in prompts),
+        )
+        return Scored(nest(differences, requests), work)
+
+    def score(self, query: str, documents: Sequence[str], instruction: str | None = None) -> list[float]:
+        """The probability of "yes" for each document, 0 to 1, in the order given. None is the template's instruction.
+
+        Rank by ``rerank`` or ``score_many``, not by these: beyond a difference of about 37 a float64 probability is 1.
+        """
+        return [sigmoid(difference) for difference in self._logits(query, documents, instruction)]
+
+    def rerank(
+        self, query: str, documents: Sequence[str], instruction: str | None = None, top_k: int | None = None
+    ) -> list[Ranked]:
+        """The documents by logit difference, highest first, equal ones in the order given; the first ``top_k``."""
+        if top_k is not None and top_k < 0:
+            raise ConfigError(f"top_k is {top_k}; give 0 or more, or None for every document")
+        logits = self._logits(query, documents, instruction)
+        order = sorted(range(len(documents)), key=lambda index: (-logits[index], index))
+        return [Ranked(index, documents[index], sigmoid(logits[index])) for index in order[:top_k]]
+
+    def _logits(self, query: str, documents: Sequence[str], instruction: str | None) -> list[float]:
+        if isinstance(documents, str):
+            raise ConfigError("documents is one string; give a list of strings")
+        chosen = self.template.default_instruction if instruction is None else instruction
+        return self.score_many([Request(query, tuple(documents), chosen)]).scores[0]
+
+    def _differences(
+        self, prompts: Sequence[Prompt], progress: Callable[[int], None] | None
+    ) -> tuple[list[float], int, int]:
+        """Per prompt the logit difference, in order; then padding tokens and forward calls.
+
+        Nothing is read back from the device before the last batch is under way.
+        """
+        import torch
+
+        order = sorted(range(len(prompts)), key=lambda index: -len(prompts[index]))
+        batches = [order[start : start + self.batch_size] for start in range(0, len(order), self.batch_size)]
+        results, padding_tokens, done = [], 0, 0
+        with torch.inference_mode():
+            for batch in batches:
+                chosen = [prompts[index].tokens for index in batch]
+                padding_tokens += len(chosen) * len(chosen[0]) - sum(map(len, chosen))
+                results.append(self._forward(chosen))
+                done += len(batch)
+                if progress is not None:
+                    progress(done)
+            values = torch.cat(results).tolist() if results else []
+        differences = [0.0] * len(prompts)
+        for index, value in zip(order, values, strict=True):
+            differences[index] = value
+        return differences, padding_tokens, len(batches)
+
+    def _forward(self, rows: Sequence[Sequence[int]]) -> Any:
+        """Token ids of a batch -> logit differences, float32 [B], on the device."""
+        ids, mask, positions = left_padded(rows, self._pad)
+        hidden = self._backbone(
+            input_ids=ids.to(self.device),
+            attention_mask=mask.to(self.device),
+            position_ids=positions.to(self.device),
+            use_cache=False,
+        ).last_hidden_state  # [B, L, H]
+        return hidden[:, -1].float() @ self._direction + self._offset
+
+    def _check_positions(self, prompts: Sequence[Prompt]) -> None:
+        longest = max(map(len, prompts), default=0)
+        if self._positions is not None and longest > self._positions:
+            raise ConfigError(
+                f"a prompt has {longest} tokens and the model knows {self._positions} positions; "
+                f"set max_length to {self._positions} or less"
+            )
+
+
+def left_padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[Any, Any, Any]:
+    """Token ids, mask and positions, int64 [B, L] each: rows end together and count from 0 at their first token."""
+    import torch
+
+    width = max(map(len, rows))
+    ids = torch.full((len(rows), width), pad)
+    mask = torch.zeros((len(rows), width), dtype=torch.long)
+    for row, tokens in enumerate(rows):
+        ids[row, width - len(tokens) :] = torch.tensor(tokens)
+        mask[row, width - len(tokens) :] = 1
+    return ids, mask, (mask.cumsum(dim=1) - 1).clamp(min=0)
+
+
+def _answer_direction(model: Any, yes: int, no: int) -> tuple[Any, float]:
+    """``w_yes - w_no``, float32 [H], on the head's device, and the difference of their biases."""
+    head = model.get_output_embeddings()
+    weight, bias = head.weight.detach(), getattr(head, "bias", None)
+    offset = 0.0 if bias is None else float(bias[yes].float() - bias[no].float())
+    return weight[yes].float() - weight[no].float(), offset

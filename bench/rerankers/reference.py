@@ -1,0 +1,116 @@
+"""Engine ``reference``: the tutorial's own computation, kept with its faults so that they can be measured.
+
+It tokenises each prompt as one string with ``truncation=True``, pads on the left, asks for the logits of the whole
+vocabulary at every position and takes exp(log_softmax([no, yes]))[yes] in the model's own number format. Its faults:
+
+- A prompt over ``max_length`` loses its end, so the answer turn is gone and the score is read inside the document.
+  (The model's README is not the same here: it cuts the pair to ``max_length`` less prefix and suffix, then adds both,
+  and so keeps the suffix.)
+- ``<|im_end|>`` in a document closes the user's turn.
+- In fp16 and bf16 the probability takes few values, and high ones all become 1.0: documents tie.
+- No position ids are given, so a padded row starts to count at its padding.
+- Logits of batch x length x vocabulary are held, of which two per row are read.
+- Pairs are batched in the order given, each query for itself, so short documents wait for long ones.
+
+The scores are the tutorial's probabilities, 0 to 1, and not logit differences: turned back into those they would be
+infinite where they are 1, and the ties, which are a fault to be seen, would be hidden. Ranks are comparable with other
+engines'; scores are after a sigmoid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bench.device import resolve_device, resolve_dtype
+from bench.hub import ModelFiles, fingerprint
+from bench.meter import Stopwatch
+from bench.rerankers.checkpoint import load_checkpoint
+from bench.rerankers.prompt import check_request
+from bench.rerankers.qwen3 import left_padded
+from bench.rerankers.scores import nest
+from bench.rerankers.template import find_template
+from bench.types import ConfigError, Dtype, Hub, Request, Scored, Work
+
+
+class ReferenceReranker:
+    """A causal reranker scored as the tutorial does it. Parameters and errors as ``Qwen3Reranker``'s."""
+
+    def __init__(
+        self,
+        model: str | Path,
+        *,
+        device: str | None = None,
+        dtype: Dtype = "auto",
+        batch_size: int = 16,
+        max_length: int = 8192,
+        template: str = "qwen3",
+        revision: str | None = None,
+        hub: Hub = "huggingface",
+    ) -> None:
+        if batch_size < 1 or max_length < 1:
+            raise ConfigError(f"batch_size {batch_size} and max_length {max_length} must be at least 1")
+        self.template = find_template(template)
+        self.device = resolve_device(device)
+        self.dtype = resolve_dtype(dtype, self.device)
+        self.batch_size, self.max_length = batch_size, max_length
+        loaded = load_checkpoint(str(model), revision, hub, self.device, self.dtype)
+        self.tokenizer, self.load_s, self.notes = loaded.tokenizer, loaded.load_s, loaded.notes
+        self._path, self._revision = loaded.path, loaded.revision
+        self._model, self._yes, self._no, self._pad = loaded.model, loaded.yes, loaded.no, loaded.pad
+
+    @property
+    def files(self) -> ModelFiles:
+        """Computed when asked for, as the fingerprint reads every byte of the weights."""
+        return ModelFiles(self._path, self._revision, fingerprint(self._path))
+
+    def score_many(
+        self,
+        requests: Sequence[Request],
+        stages: Stopwatch | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Scored:
+        """Probabilities of "yes", 0 to 1, per request and document in the order given; higher is better."""
+        stages = stages or Stopwatch()
+        values: list[float] = []
+        work = Work()
+        for request in requests:
+            check_request(request, self.template)
+            for start in range(0, len(request.documents), self.batch_size):
+                with stages.time("tokenise"):
+                    rows, cut = self._tokenise(request, request.documents[start : start + self.batch_size])
+                with stages.time("rerank"):
+                    values += self._probabilities(rows)
+                width = max(map(len, rows))
+                work += Work(
+                    pairs=len(rows),
+                    forward_calls=1,
+                    tokens=sum(map(len, rows)),
+                    padding_tokens=sum(width - len(row) for row in rows),
+                    truncated_pairs=sum(count > 0 for count in cut),
+                    truncated_tokens=sum(cut),
+                )
+                if progress is not None:
+                    progress(work.pairs)
+        return Scored(nest(values, requests), work)
+
+    def _tokenise(self, request: Request, documents: Sequence[str]) -> tuple[list[list[int]], list[int]]:
+        """Token ids of each joined prompt, cut at the end, and how many were cut."""
+        texts = [self.template.text(request.instruction, request.query, document) for document in documents]
+        whole = self.tokenizer(texts, return_attention_mask=False, verbose=False)["input_ids"]
+        kept = self.tokenizer(
+            texts, truncation=True, max_length=self.max_length, return_attention_mask=False, verbose=False
+        )["input_ids"]
+        return kept, [len(all_ids) - len(ids) for all_ids, ids in zip(whole, kept, strict=True)]
+
+    def _probabilities(self, rows: Sequence[Sequence[int]]) -> list[float]:
+        import torch
+
+        ids, mask, _ = left_padded(rows, self._pad)
+        with torch.inference_mode():
+            logits = self._model(
+                input_ids=ids.to(self.device), attention_mask=mask.to(self.device), use_cache=False
+            ).logits
+            answers = torch.stack([logits[:, -1, self._no], logits[:, -1, self._yes]], dim=1)  # [B, 2], model dtype
+            probabilities: list[float] = torch.nn.functional.log_softmax(answers, dim=1)[:, 1].exp().tolist()
+        return probabilities

@@ -1,0 +1,150 @@
+"""``dense``: documents and queries as unit vectors of one embedding model, ranked by exact cosine similarity.
+
+Document vectors may come from a cache; query vectors never do, for embedding the query is part of a query's latency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import numpy as np
+
+from bench.cache import EmbeddingCache, EmbeddingKey, Vectors
+from bench.device import resolve_dtype
+from bench.hub import ModelFiles, resolve_model
+from bench.meter import Stopwatch
+from bench.retrievers.base import Progress, untold
+from bench.retrievers.encoder import Encoder, library_versions, load_encoder
+from bench.retrievers.topk import best, check_corpus, check_k
+from bench.types import ConfigError, Document, Query, Run, ScoreError, Trial
+
+CHUNK_TEXTS = 512
+"""Documents embedded between two reports of progress, at least."""
+
+CHUNK_SCORES = 2**26
+"""Scores held at once: 256 MiB as 32-bit floats."""
+
+
+class DenseRetriever:
+    def __init__(
+        self,
+        encoder: Encoder,
+        files: ModelFiles,
+        *,
+        query_prompt: str = "",
+        document_prompt: str = "",
+        cache: EmbeddingCache | None = None,
+        progress: Progress = untold,
+    ) -> None:
+        self.files = files
+        self.index_from_cache = False
+        self._encoder = encoder
+        self._query_prompt, self._document_prompt = query_prompt, document_prompt
+        self._cache, self._progress = cache, progress
+        self._ids: list[str] = []
+        self._documents: Any = None
+
+    def index(self, corpus: Sequence[Document]) -> None:
+        """Embed ``corpus``, or read its vectors from the cache. Raises ScoreError for a vector that is not finite."""
+        import torch
+
+        check_corpus(corpus)
+        self._ids = [document.id for document in corpus]
+        self.index_from_cache = True
+        texts = [document.content for document in corpus]
+        if self._cache is None:
+            vectors = self._embed(texts)
+        else:
+            vectors = self._cache.get_or_compute(self._document_key(), texts, lambda: self._embed(texts))
+        self._documents = torch.from_numpy(vectors).to(self._encoder.device)
+
+    def search(self, queries: Sequence[Query], k: int, stages: Stopwatch | None = None) -> Run:
+        check_k(k)
+        if self._documents is None:
+            raise RuntimeError("search() needs index() first")
+        if not queries:
+            return {}
+        with stages.time("embed") if stages else nullcontext():
+            vectors = self._encoder.encode([query.text for query in queries], self._query_prompt)
+        with stages.time("search") if stages else nullcontext():
+            found = _nearest(vectors, self._documents, k)
+            return {
+                query.id: best(scores, positions, self._ids, k)
+                for query, (scores, positions) in zip(queries, found, strict=True)
+            }
+
+    def _embed(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of ``texts``. Longest texts go first: like lengths save padding, and want of memory shows at once."""
+        self.index_from_cache = False
+        order = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
+        size = max(CHUNK_TEXTS, self._encoder.batch_size)
+        parts: list[Vectors] = []
+        for start in range(0, len(order), size):
+            places = order[start : start + size]
+            vectors: Vectors = self._encoder.encode([texts[i] for i in places], self._document_prompt).cpu().numpy()
+            self._check_finite(vectors, places)
+            parts.append(vectors)
+            self._progress(start + len(places), len(order))
+        in_order = np.empty((len(texts), parts[0].shape[1]), dtype=np.float32)
+        in_order[order] = np.concatenate(parts)
+        return in_order
+
+    def _check_finite(self, vectors: Vectors, places: Sequence[int]) -> None:
+        faulty = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        if len(faulty):
+            name = self._ids[places[int(faulty[0])]]
+            advice = (
+                "the model is damaged" if self._encoder.dtype == "fp32" else "the model may overflow; set dtype: fp32"
+            )
+            raise ScoreError(f"the embedding of document {name!r} is not finite in {self._encoder.dtype}: {advice}")
+
+    def _document_key(self) -> EmbeddingKey:
+        return EmbeddingKey(
+            fingerprint=self.files.fingerprint,
+            role="document",
+            prompt=self._document_prompt,
+            max_length=self._encoder.max_length,
+            dtype=self._encoder.dtype,
+            device=self._encoder.device.partition(":")[0],
+            normalised=True,
+            libraries=library_versions(),
+        )
+
+
+def load_dense(trial: Trial, device: str, cache: EmbeddingCache | None, progress: Progress) -> DenseRetriever:
+    """The trial's embedding model. Raises ConfigError without an ``embedder``, ModelError for an unusable one."""
+    if trial.embedder is None:
+        raise ConfigError("the retriever 'dense' needs a model: set embedder to a hub id or a folder")
+    if trial.embedder_batch_size < 1:
+        raise ConfigError(f"embedder_batch_size is {trial.embedder_batch_size}; it is at least 1")
+    files = resolve_model(trial.embedder, trial.embedder_revision, trial.hub)
+    dtype = resolve_dtype(trial.dtype, device)
+    encoder = load_encoder(files.path, device, dtype, trial.embedder_max_length, trial.embedder_batch_size)
+    return DenseRetriever(
+        encoder,
+        files,
+        query_prompt=encoder.own_prompt("query") if trial.query_prompt is None else trial.query_prompt,
+        document_prompt=encoder.own_prompt("document") if trial.document_prompt is None else trial.document_prompt,
+        cache=cache,
+        progress=progress,
+    )
+
+
+def _nearest(queries: Any, documents: Any, k: int) -> Iterator[tuple[Any, Any]]:
+    """Per query (scores, positions) of its k nearest documents and of all that tie with the k-th, as numpy arrays."""
+    k = min(k, len(documents))
+    for chunk in queries.split(max(1, CHUNK_SCORES // len(documents))):
+        scores = chunk @ documents.T
+        values, positions = scores.topk(k, dim=1)
+        last = values[:, -1:]
+        # topk leaves it open which of several equal documents it takes; rank() does not.
+        tied = ((scores >= last).sum(dim=1) > k).tolist()
+        values, positions = values.cpu().numpy(), positions.cpu().numpy()
+        for row, has_ties in enumerate(tied):
+            if has_ties:
+                places = (scores[row] >= last[row]).nonzero().squeeze(1)
+                yield scores[row][places].cpu().numpy(), places.cpu().numpy()
+            else:
+                yield values[row], positions[row]
