@@ -15,14 +15,24 @@ from bench.types import Cost, TrialResult
 Value = float | int | None
 Column = tuple[str, Callable[[TrialResult], Value], Callable[[Any], str], int]
 """Heading, value of a trial, how it is written, and which way is better: 1 more, -1 less."""
+LEADING = 2
+"""Measures that stand before the cost."""
 
 
 def main_table(group: Group, names: Sequence[str], said: Mapping[str, str]) -> Table:
-    """Pipelines × quality and cost; the best of each column in bold where there is more than one figure."""
-    columns = [_measure_column(name) for name in names] + cost_columns(group.results)
-    written = [_column_cells(column, group.results) for column in columns]
-    for cells, name in zip(written, names, strict=False):
-        cells[:] = [_with_interval(cell, r, name) for cell, r in zip(cells, group.results, strict=True)]
+    """Pipelines × quality and cost; the best of each column in bold where there is more than one figure.
+
+    The cost stands behind the first measures, so that both are in sight on a screen that does not hold every column.
+    """
+    measured = [(_measure_column(name), name) for name in names]
+    cost = [(column, None) for column in cost_columns(group.results)]
+    columns, written = [], []
+    for column, name in (*measured[:LEADING], *cost, *measured[LEADING:]):
+        cells = _column_cells(column, group.results)
+        if name is not None:
+            cells = [_with_interval(cell, r, name) for cell, r in zip(cells, group.results, strict=True)]
+        columns.append(column)
+        written.append(cells)
     rows = tuple((row_header(result, said), *(cells[i] for cells in written)) for i, result in enumerate(group.results))
     return Table(group.label, ("Pipeline", *(column[0] for column in columns)), rows)
 

@@ -63,9 +63,11 @@ def _rich(table: Table, measured: int, columns: int) -> RichTable:
 
 def _fitting(widths: Sequence[int], measured: int, columns: int, has_pairs: bool) -> list[int]:
     """Columns in order of worth while they fit: name, main measure, cost, then the other measures."""
-    p50, p95, queries, *rest = range(1 + measured, len(widths))
+    start = 1 + min(measured, tables.LEADING)
+    behind = range(len(widths) - (1 + measured - start), len(widths))
+    p50, p95, queries, *rest = range(start, behind.start)
     pairs, memory = (rest[:1], rest[1:]) if has_pairs else ([], rest)
-    wanted = [1, p95, p50, queries, *memory, *pairs, *range(2, 1 + measured)]
+    wanted = [1, p95, p50, queries, *memory, *pairs, *range(2, start), *behind]
     left = columns - min(widths[0], _NAME_AT_MOST if columns > 100 else 22) - _GAP
     kept = [0]
     for i in wanted:
