@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from bench.device import resolve_device, resolve_dtype
-from bench.hub import ModelFiles, fingerprint
 from bench.meter import Stopwatch
-from bench.rerankers.checkpoint import load_checkpoint
+from bench.rerankers.causal import CausalEngine
+from bench.rerankers.checkpoint import Checkpoint
 from bench.rerankers.prompt import Prompt, PromptBuilder
 from bench.rerankers.scores import nest, sigmoid
-from bench.rerankers.template import find_template
-from bench.types import ConfigError, Dtype, Hub, Request, Scored, Work
+from bench.types import ConfigError, Request, Scored, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,44 +28,15 @@ class Ranked:
     score: float
 
 
-class Qwen3Reranker:
-    """A loaded Qwen3 reranker, or any causal language model that has "yes" and "no".
+class Qwen3Reranker(CausalEngine):
+    """A loaded Qwen3 reranker, or any causal language model that has "yes" and "no"."""
 
-    ``device`` None or ``auto`` takes CUDA, MPS, CPU in this order; ``dtype`` auto is fp32 on a CPU, bf16 on CUDA that
-    has it, else fp16. Raises ModelError, DeviceError or ConfigError.
-    """
-
-    def __init__(
-        self,
-        model: str | Path,
-        *,
-        device: str | None = None,
-        dtype: Dtype = "auto",
-        batch_size: int = 16,
-        max_length: int = 8192,
-        template: str = "qwen3",
-        revision: str | None = None,
-        hub: Hub = "huggingface",
-    ) -> None:
-        if batch_size < 1 or max_length < 1:
-            raise ConfigError(f"batch_size {batch_size} and max_length {max_length} must be at least 1")
-        self.template = find_template(template)
-        self.device = resolve_device(device)
-        self.dtype = resolve_dtype(dtype, self.device)
-        self.batch_size = batch_size
-        loaded = load_checkpoint(str(model), revision, hub, self.device, self.dtype)
-        self.tokenizer, self.load_s, self.notes = loaded.tokenizer, loaded.load_s, loaded.notes
-        self._builder = PromptBuilder(loaded.tokenizer, self.template, max_length)
-        self._path, self._revision = loaded.path, loaded.revision
+    def _keep(self, loaded: Checkpoint) -> None:
+        self._builder = PromptBuilder(loaded.tokenizer, self.template, self.max_length)
         self._pad = loaded.pad
         self._positions: int | None = getattr(loaded.model.config, "max_position_embeddings", None)
         self._backbone = loaded.model.base_model  # what is left of the head, when it is not tied, is freed
         self._direction, self._offset = _answer_direction(loaded.model, loaded.yes, loaded.no)
-
-    @property
-    def files(self) -> ModelFiles:
-        """Computed when asked for: the fingerprint reads every byte of the weights, which is no part of loading."""
-        return ModelFiles(self._path, self._revision, fingerprint(self._path))
 
     def score_many(
         self,

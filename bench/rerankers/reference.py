@@ -20,49 +20,21 @@ engines'; scores are after a sigmoid.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from bench.device import resolve_device, resolve_dtype
-from bench.hub import ModelFiles, fingerprint
 from bench.meter import Stopwatch
-from bench.rerankers.checkpoint import load_checkpoint
+from bench.rerankers.causal import CausalEngine
+from bench.rerankers.checkpoint import Checkpoint
 from bench.rerankers.prompt import check_request
 from bench.rerankers.qwen3 import left_padded
 from bench.rerankers.scores import nest
-from bench.rerankers.template import find_template
-from bench.types import ConfigError, Dtype, Hub, Request, Scored, Work
+from bench.types import Request, Scored, Work
 
 
-class ReferenceReranker:
-    """A causal reranker scored as the tutorial does it. Parameters and errors as ``Qwen3Reranker``'s."""
+class ReferenceReranker(CausalEngine):
+    """A causal reranker scored as the tutorial does it."""
 
-    def __init__(
-        self,
-        model: str | Path,
-        *,
-        device: str | None = None,
-        dtype: Dtype = "auto",
-        batch_size: int = 16,
-        max_length: int = 8192,
-        template: str = "qwen3",
-        revision: str | None = None,
-        hub: Hub = "huggingface",
-    ) -> None:
-        if batch_size < 1 or max_length < 1:
-            raise ConfigError(f"batch_size {batch_size} and max_length {max_length} must be at least 1")
-        self.template = find_template(template)
-        self.device = resolve_device(device)
-        self.dtype = resolve_dtype(dtype, self.device)
-        self.batch_size, self.max_length = batch_size, max_length
-        loaded = load_checkpoint(str(model), revision, hub, self.device, self.dtype)
-        self.tokenizer, self.load_s, self.notes = loaded.tokenizer, loaded.load_s, loaded.notes
-        self._path, self._revision = loaded.path, loaded.revision
+    def _keep(self, loaded: Checkpoint) -> None:
         self._model, self._yes, self._no, self._pad = loaded.model, loaded.yes, loaded.no, loaded.pad
-
-    @property
-    def files(self) -> ModelFiles:
-        """Computed when asked for, as the fingerprint reads every byte of the weights."""
-        return ModelFiles(self._path, self._revision, fingerprint(self._path))
 
     def score_many(
         self,

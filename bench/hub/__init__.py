@@ -1,0 +1,79 @@
+"""A model's name becomes a folder of files that can be read, or one error that says what to do.
+
+A name is looked up in this order: ``asset:NAME`` (shipped with this package), an existing folder, a hub's id. Only
+safetensors weights are fetched or accepted: a pickle runs code when it is read. With no network the complete copy in
+the hub's cache is used; without one the failure takes seconds, not the minutes of a client that keeps retrying.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.hub.folder import fingerprint, folder_fault
+from bench.hub.huggingface import from_huggingface
+from bench.hub.modelscope import from_modelscope
+from bench.types import Hub, ModelError
+
+__all__ = ["ModelFiles", "fingerprint", "folder_fault", "locate_model", "resolve_model"]
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A checkpoint on disk. ``revision`` is the hub's commit, ``asset`` or ``local``.
+
+    ``fingerprint`` is the sha256 over the names and contents of the files that decide scores; two folders with the
+    same fingerprint give the same scores, wherever they lie and whatever they are called.
+    """
+
+    path: Path
+    revision: str
+    fingerprint: str
+
+
+def resolve_model(name: str, revision: str | None = None, hub: Hub = "huggingface") -> ModelFiles:
+    """Find ``name`` on this machine or fetch it from ``hub``.
+
+    Raises ModelError, naming the model, the place, the missing file and the ways out, when it cannot be had whole.
+    """
+    path, found = locate_model(name, revision, hub)
+    return ModelFiles(path=path, revision=found, fingerprint=fingerprint(path))
+
+
+def locate_model(
+    name: str, revision: str | None = None, hub: Hub = "huggingface", *, weights: bool = True
+) -> tuple[Path, str]:
+    """The folder and revision of ``resolve_model`` without its hash, for which every byte of the weights is read.
+
+    Without ``weights`` only the tokenizer is asked for: nothing large is fetched, and the folder may lack the rest.
+    """
+    path, found = _locate(name, revision, hub, weights)
+    if (fault := folder_fault(path, weights=weights)) is not None:
+        raise ModelError(f"the model {name!r} in {path} cannot be used: {fault}")
+    return path, found
+
+
+def _locate(name: str, revision: str | None, hub: Hub, weights: bool) -> tuple[Path, str]:
+    if name.startswith("asset:"):
+        return _asset(name.removeprefix("asset:")), "asset"
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if revision is not None:
+            raise ModelError(f"{name!r} is a local folder and has no revision {revision!r}; leave the revision out")
+        return folder.resolve(), "local"
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name, re.ASCII) or name.startswith(".") or folder.exists():
+        raise ModelError(
+            f"no such model folder: {name!r}. Give a folder, a hub id such as 'Qwen/Qwen3-Reranker-0.6B', or asset:NAME"
+        )
+    fetch = from_modelscope if hub == "modelscope" else from_huggingface
+    return fetch(name, revision, weights)
+
+
+def _asset(name: str) -> Path:
+    shipped = sorted(entry.name for entry in ASSETS.iterdir() if entry.is_dir()) if ASSETS.is_dir() else []
+    if name not in shipped:
+        raise ModelError(f"no model asset:{name} is shipped with this package; it has {', '.join(shipped) or 'none'}")
+    return ASSETS / name
