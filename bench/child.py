@@ -18,9 +18,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from bench.pipeline import Progress
 from bench.store import format_run, write_atomically
-from bench.types import Cost, DeviceError, RerankBenchError, Status, Trial
+from bench.types import Cost, DeviceError, Progress, RerankBenchError, Status, Trial
 
 READY_TO_TIME = "ready to time"
 

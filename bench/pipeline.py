@@ -10,13 +10,6 @@ from bench.rerankers import Reranker
 from bench.retrievers import Retriever
 from bench.types import Query, Request, Run, ScoreError, Work, rank
 
-Progress = Callable[[str, int, int], None]
-"""Told (stage, done, total) as work proceeds."""
-
-
-def untold(stage: str, done: int, total: int) -> None:
-    """Progress that nobody watches."""
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -37,10 +30,16 @@ class Pipeline:
     depth: int
     instruction: str
 
-    def answer(self, queries: Sequence[Query], stages: Stopwatch | None = None, progress: Progress = untold) -> Answer:
+    def answer(
+        self,
+        queries: Sequence[Query],
+        stages: Stopwatch | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Answer:
         """Rank for each query: the retriever's best ``depth``, reordered by the reranker where there is one.
 
-        Documents below ``depth`` are not in the run. Raises ScoreError for scores that are missing or not finite.
+        ``progress`` is told the pairs reranked so far. Documents below ``depth`` are not in the run. Raises ScoreError
+        for scores that are missing or not finite.
         """
         stages = stages or Stopwatch()
         first_stage = self.retriever.search(queries, self.depth, stages)
@@ -51,8 +50,7 @@ class Pipeline:
             Request(query.text, tuple(self.texts[doc.doc_id] for doc in candidates[query.id]), self.instruction)
             for query in queries
         ]
-        pairs = sum(len(request.documents) for request in requests)
-        scored = self.reranker.score_many(requests, stages, lambda done: progress("rerank", done, pairs))
+        scored = self.reranker.score_many(requests, stages, progress)
         with stages.time("rank"):
             run = {
                 query.id: rank(_pair(query, [doc.doc_id for doc in candidates[query.id]], scores))

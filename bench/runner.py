@@ -26,9 +26,7 @@ from bench.judge import dataset_facts, doubts, judge
 from bench.measures import warm_up
 from bench.store import Store, parse_run
 from bench.trial import load_trial_dataset, uses_model
-from bench.types import Dataset, Trial, TrialResult
-
-Tell = Callable[[str, int, int], None]
+from bench.types import Dataset, Progress, Trial, TrialResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class Prepared:
     inputs: Mapping[str, str]
 
 
-def prepare(plan: Plan, tell: Tell) -> list[Prepared]:
+def prepare(plan: Plan, tell: Progress) -> list[Prepared]:
     """Find every input of every trial before the first one runs, so that what is missing is said in seconds.
 
     Raises DataError, ModelError or DeviceError.
@@ -82,11 +80,11 @@ class Workshop:
     store: Store
     compiler: threading.Thread
     load_before: float | None
-    tell: Tell
+    tell: Progress
 
 
 def run_all(
-    prepared: Sequence[Prepared], plan: Plan, store: Store, tell: Tell, done: Callable[[TrialResult, bool], None]
+    prepared: Sequence[Prepared], plan: Plan, store: Store, tell: Progress, done: Callable[[TrialResult, bool], None]
 ) -> list[TrialResult]:
     """Every result, in the order of the plan. ``done`` is told (result, whether it was found in the store)."""
     found = {item.trial.id: store.find(item.trial, item.inputs) for item in prepared}
@@ -143,7 +141,7 @@ def _in_own_process(trial: Trial, folder: Path, workshop: Workshop) -> Report:
         try:
             for line in process.stdout or ():
                 stage, done, total = json.loads(line)
-                workshop.tell(stage, done, total)
+                workshop.tell(f"{trial.pipeline}: {stage}", done, total)
                 if stage == READY_TO_TIME:
                     _let_it_time(process, workshop)
             code = process.wait()

@@ -6,7 +6,15 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from bench.types import TrialResult
 
@@ -16,7 +24,6 @@ class Screen:
 
     def __init__(self, console: Console, *, quiet: bool = False) -> None:
         self.console, self.quiet = console, quiet
-        self._title = ""
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -27,7 +34,8 @@ class Screen:
             transient=True,
             disable=quiet or not console.is_terminal,
         )
-        self._task = self._progress.add_task("", total=None, visible=False)
+        self._stage: str | None = None
+        self._task: TaskID | None = None
 
     def __enter__(self) -> Screen:
         self._progress.start()
@@ -40,7 +48,11 @@ class Screen:
 
     def tell(self, stage: str, done: int, total: int) -> None:
         """Show a stage; a total of 0 is a stage of unknown length."""
-        self._progress.update(self._task, description=escape(stage), completed=done, total=total or None, visible=True)
+        if self._task is None or stage != self._stage:
+            if self._task is not None:
+                self._progress.remove_task(self._task)
+            self._stage, self._task = stage, self._progress.add_task(escape(stage), total=total or None)
+        self._progress.update(self._task, completed=done, total=total or None)
 
     def done(self, result: TrialResult, found: bool) -> None:
         """Tell of a finished trial."""

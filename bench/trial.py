@@ -17,14 +17,18 @@ from bench.config import located
 from bench.data import load_dataset
 from bench.device import environment, peak_device_bytes, resolve_dtype, set_threads, synchroniser
 from bench.meter import at_rest, peak_rss_bytes, rss_bytes
-from bench.pipeline import Pipeline, Progress, untold
+from bench.pipeline import Pipeline
 from bench.rerankers import load_reranker
 from bench.rerankers.template import default_instruction
 from bench.retrievers import load_retriever
 from bench.scenarios import Latencies, Throughput, offline, single_stream
-from bench.types import Cost, Dataset, Query, Run, Trial, Work
+from bench.types import Cost, Dataset, Progress, Query, Run, Trial, Work
 
 CHUNK_QUERIES = 16  # of the quality pass: often enough for a progress bar, rarely enough to batch well
+
+
+def untold(stage: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ def run_trial(
     baseline_rss = rss_bytes()
     set_threads(trial.threads if uses_model(trial) else None)
     synchronise = synchroniser(trial.device)
-    progress("read the dataset", 0, 0)
+    progress("read the set", 0, 0)
     dataset = load_trial_dataset(trial, base)
     trial = replace(
         trial,
@@ -73,7 +77,7 @@ def run_trial(
         reranker=trial.reranker and located(trial.reranker, base),
     )
 
-    progress("load", 0, 0)
+    progress("load models" if uses_model(trial) else "load", 0, 0)
     start = time.perf_counter()
     dtype = resolve_dtype(trial.dtype, trial.device) if uses_model(trial) else trial.dtype
     retriever = load_retriever(trial, trial.device, EmbeddingCache(cache_folder), lambda n, m: progress("index", n, m))
@@ -118,13 +122,19 @@ def _quality_pass(
     run: dict[str, Any] = {}
     first_stage: dict[str, Any] = {}
     work = Work()
+    per_query = pipeline.depth if pipeline.reranker else 1
+    what = "rerank pairs" if pipeline.reranker else "answer queries"
     for start in range(0, len(queries), CHUNK_QUERIES):
-        progress("answer", start, len(queries))
-        answer = pipeline.answer(queries[start : start + CHUNK_QUERIES])
+        base = start * per_query
+
+        def told(done: int, base: int = base) -> None:
+            progress(what, base + done, len(queries) * per_query)
+
+        told(0)
+        answer = pipeline.answer(queries[start : start + CHUNK_QUERIES], progress=told)
         run |= answer.run
         first_stage |= answer.first_stage
         work += answer.work
-    progress("answer", len(queries), len(queries))
     return run, first_stage, work
 
 

@@ -17,7 +17,7 @@ import hashlib
 import json
 import math
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -195,6 +195,9 @@ class Scored(NamedTuple):
     scores: list[list[float]]
     work: Work
 
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how far it is, and out of how many; a total of 0 means that nobody knows."""
 
 # ------------------------------------------------------------------------------------------------------ trials
 

@@ -57,7 +57,7 @@ def test_a_trial_gives_quality_and_cost_in_one_result(small_set: Path, tmp_path:
     assert result.cost.peak_device_bytes is None
     assert result.cost.peak_rss_bytes is None or result.cost.peak_rss_bytes > 10_000_000
     assert result.environment["packages"]["torch"]
-    assert {"answer", "warm up", "time single queries", "judge"} <= set(told.stages)
+    assert {"BM25: answer queries", "BM25: warm up", "BM25: time single queries", "judge"} <= set(told.stages)
 
 
 def test_the_run_file_gives_another_library_the_same_figures(small_set: Path, tmp_path: Path) -> None:
