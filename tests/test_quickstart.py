@@ -123,3 +123,27 @@ def test_the_shipped_model_scores_as_plain_transformers_do_one_pair_at_a_time(ro
 def test_the_config_is_what_was_run(root: Path, results: dict[str, TrialResult]) -> None:
     plan = load_plan(root / "configs" / "quickstart.yaml")
     assert [trial.pipeline for trial in plan.trials] == ORDER == list(results)
+
+
+def test_the_instruction_that_names_the_need_is_better_than_the_general_one(root: Path) -> None:
+    """True by construction: on steered queries only answers that solve count, and background is judged 0."""
+    from bench.measures import evaluate
+    from bench.tracer.instructions import INSTRUCTIONS
+    from bench.types import Request, rank
+
+    dataset = load_dataset(root / "datasets" / "tracer", "test")
+    texts = {document.id: document.content for document in dataset.corpus}
+    steered = [query for query in dataset.queries if query.metadata["steered"]][:30]
+    qrels = {query.id: dataset.qrels[query.id] for query in steered}
+    reranker = Qwen3Reranker("asset:tracer-reranker", device="cpu", batch_size=32)
+    means = {}
+    for name in ("official", "service"):
+        text = INSTRUCTIONS[name].text
+        requests = [Request(q.text, tuple(texts[doc_id] for doc_id in qrels[q.id]), text) for q in steered]
+        run = {
+            query.id: rank(zip(qrels[query.id], row, strict=True))
+            for query, row in zip(steered, reranker.score_many(requests).scores, strict=True)
+        }
+        values = evaluate(run, qrels, ["ndcg@10"])["ndcg@10"]
+        means[name] = sum(values.values()) / len(values)
+    assert means["service"] > means["official"] + 0.05

@@ -73,9 +73,16 @@ def _limits(axes: Axes, shown: Sequence[Point]) -> None:
 
     fastest, slowest = min(p.latency_s for p in shown), max(p.latency_s for p in shown)
     room = max(2.2, (slowest / fastest) ** 0.18)
-    axes.set_xlim(fastest / room, slowest * room)
-    decades = slowest / fastest * room**2
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if decades > 30 else (1.0, 2.0, 5.0)))
+    low, high = fastest / room, slowest * room
+    subs = (1.0,) if high / low > 30 else (1.0, 2.0, 5.0)
+    edge = (high / low) ** 0.07
+    for tick in (sub * 10.0**power for power in range(-9, 7) for sub in subs):
+        if high / edge < tick <= high:  # its label would be cut off at the figure's edge
+            high = tick * edge
+        elif low <= tick < low * edge:
+            low = tick / edge
+    axes.set_xlim(low, high)
+    axes.xaxis.set_major_locator(LogLocator(subs=subs))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
     low, high = min(p.quality.low for p in shown), max(p.quality.high for p in shown)
