@@ -117,12 +117,16 @@ def score(
         revision=revision,
         hub=_hub(hub),
     )
-    load_s = time.perf_counter() - start
+    start_s = time.perf_counter() - start
     start = time.perf_counter()
     ranked = reranker.rerank(query, documents, instruction)
     score_s = time.perf_counter() - start
     console = Console()
-    console.print(f"{model} loaded in {load_s:.2f} s on {reranker.device} ({reranker.dtype})", highlight=False)
+    console.print(
+        f"{model} loaded in {reranker.load_s:.2f} s on {reranker.device} ({reranker.dtype}), "
+        f"{start_s:.2f} s with the libraries and the search for its files",
+        highlight=False,
+    )
     console.print(f"{len(documents)} documents scored in {score_s * 1000:.0f} ms, not warmed up", highlight=False)
     table = Table(show_edge=False, pad_edge=False)
     table.add_column("rank", justify="right")
