@@ -72,7 +72,11 @@ def run(
     with Screen(console, quiet=quiet) as screen:
         prepared = prepare(plan, screen.tell)
         store = Store(out or Path("results") / slug(plan.name))
-        results = run_all(prepared, plan, store, screen.tell, screen.done)
+        try:
+            results = run_all(prepared, plan, store, screen.tell, screen.done)
+        except KeyboardInterrupt:
+            print("stopped; finished trials are kept, and the same command goes on from there", file=sys.stderr)
+            raise typer.Exit(130) from None
         screen.tell("write the report", 0, 0)
         report = publish(store, results, plan.text, command)
     if not quiet:
@@ -213,6 +217,3 @@ def main() -> None:
             raise
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("stopped; finished trials are kept, and the same command goes on from there", file=sys.stderr)
-        sys.exit(130)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -170,3 +171,23 @@ def test_prompt_shows_every_part_and_what_was_cut() -> None:
     for part in ("system", "instruction", "query", "document", "tail", "tokens of the document were cut"):
         assert part in done.stdout
     assert "200 tokens of at most 200" in " ".join(done.stdout.split())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is another signal there")
+def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(config: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-P", "-m", "bench", "run", str(config), "--out", "out"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout
+        process.stdout.readline()  # the first trial is done
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "goes on from there" in said
+    assert "Traceback" not in said
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    again = rerankbench("run", config, "--out", "out", cwd=tmp_path)
+    assert again.returncode == 0
+    assert again.stdout.count("not run again") >= 1
