@@ -14,11 +14,20 @@ from typing import Any
 
 import psutil
 
-from bench import __version__
 from bench.meter import at_rest
 from bench.types import DeviceError
 
-PACKAGES = ("torch", "transformers", "sentence-transformers", "tokenizers", "rank-bm25", "bm25s", "ranx", "numpy")
+PACKAGES = (
+    "rerankbench",
+    "torch",
+    "transformers",
+    "sentence-transformers",
+    "tokenizers",
+    "rank-bm25",
+    "bm25s",
+    "ranx",
+    "numpy",
+)
 
 
 def resolve_device(name: str | None) -> str:
@@ -107,7 +116,6 @@ def peak_device_bytes(device: str) -> tuple[int | None, int | None]:
 def environment(device: str, *, uses_torch: bool) -> dict[str, Any]:
     """Facts that decide figures: versions, processor, memory, threads, device, the commit of this code."""
     facts: dict[str, Any] = {
-        "rerankbench": __version__,
         "git_commit": _git_commit(),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -115,7 +123,7 @@ def environment(device: str, *, uses_torch: bool) -> dict[str, Any]:
         "cores_physical": psutil.cpu_count(logical=False),
         "cores_logical": psutil.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
-        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "packages": package_versions(),
         "device": device,
         "device_name": None,
         "threads": None,
@@ -128,6 +136,11 @@ def environment(device: str, *, uses_torch: bool) -> dict[str, Any]:
             facts["device_name"] = torch.cuda.get_device_name(device)
             facts["cuda"] = torch.version.cuda
     return facts
+
+
+def package_versions() -> dict[str, str]:
+    """The versions of the packages that make the numbers."""
+    return {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
 def _cpu_name() -> str:

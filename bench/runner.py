@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 
 from bench.child import READY_TO_TIME, Job, Report
 from bench.config import Plan, located
-from bench.device import resolve_device, resolve_dtype
+from bench.device import package_versions, resolve_device, resolve_dtype
 from bench.hub import resolve_model
 from bench.judge import dataset_facts, doubts, judge
 from bench.measures import warm_up
@@ -44,13 +44,14 @@ def prepare(plan: Plan, tell: Progress) -> list[Prepared]:
     Raises DataError, ModelError or DeviceError.
     """
     datasets: dict[tuple[str, str, int | None, int], Dataset] = {}
+    software = ", ".join(f"{name} {version}" for name, version in package_versions().items())
     prepared = []
     for trial in plan.trials:
         key = (trial.dataset, trial.split, trial.max_queries, trial.seed)
         if key not in datasets:
             tell(f"check {trial.dataset}", 0, 0)
             datasets[key] = load_trial_dataset(trial, plan.base)
-        inputs = {"dataset": datasets[key].checksum}
+        inputs = {"dataset": datasets[key].checksum, "software": software}
         for role, name, revision in (
             ("embedder", trial.embedder, trial.embedder_revision),
             ("reranker", trial.reranker, trial.reranker_revision),

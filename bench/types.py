@@ -310,7 +310,10 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """What came of a trial. ``inputs`` are fingerprints of the files it read: another file means another result."""
+    """What came of a trial. ``inputs`` are fingerprints of the files it read and the versions of the libraries.
+
+    Another file or another library means another result.
+    """
 
     trial: Trial
     status: Status
