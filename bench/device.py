@@ -14,11 +14,11 @@ from typing import Any
 
 import psutil
 
+from bench import __version__
 from bench.meter import at_rest
 from bench.types import DeviceError
 
 PACKAGES = (
-    "rerankbench",
     "torch",
     "transformers",
     "sentence-transformers",
@@ -140,7 +140,7 @@ def environment(device: str, *, uses_torch: bool) -> dict[str, Any]:
 
 def package_versions() -> dict[str, str]:
     """The versions of the packages that make the numbers."""
-    return {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"rerankbench": __version__} | {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
 def _cpu_name() -> str:

@@ -83,6 +83,15 @@ def test_finished_trials_are_not_run_again_unless_their_inputs_change(small_set:
     assert third[0].inputs != first[0].inputs
 
 
+def test_a_new_library_makes_the_trial_run_again(
+    small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run([trial(small_set)], tmp_path / "out")
+    monkeypatch.setattr(bench.runner, "package_versions", lambda: {"torch": "99.0"})
+    _, told = run([trial(small_set)], tmp_path / "out")
+    assert [found for _, found in told.finished] == [False]
+
+
 def test_quality_is_the_same_to_the_last_bit_in_another_run(small_set: Path, tmp_path: Path) -> None:
     (one,), _ = run([trial(small_set)], tmp_path / "one")
     (two,), _ = run([trial(small_set)], tmp_path / "two")
