@@ -72,18 +72,14 @@ def test_run_writes_all_that_it_promises_and_resumes(config: Path, tmp_path: Pat
     assert again.stdout.count("not run again") == 2
 
 
-def test_report_writes_the_same_page_from_what_is_stored(config: Path, tmp_path: Path) -> None:
-    rerankbench("run", config, "--out", "out", "--quiet", cwd=tmp_path)
+def test_quiet_says_nothing_and_report_writes_the_same_page_again(config: Path, tmp_path: Path) -> None:
+    done = rerankbench("run", config, "--quiet", "--out", "out", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     page = (tmp_path / "out" / "report.html").read_bytes()
     (tmp_path / "out" / "report.html").unlink()
     done = rerankbench("report", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "report.html").read_bytes() == page
-
-
-def test_quiet_says_nothing(config: Path, tmp_path: Path) -> None:
-    done = rerankbench("run", config, "--quiet", "--out", "out", cwd=tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_a_trial_that_fails_gives_exit_code_1_and_its_reason(config: Path, tmp_path: Path) -> None:
