@@ -11,8 +11,11 @@ import re
 import warnings
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 from bench.types import ConfigError, Qrels, Run, ScoredDoc
+
+Table = Any
 
 CUT_OFF_MEASURES = ("ndcg", "ndcg_burges", "recall", "precision", "hit_rate", "mrr", "map", "f1")
 WHOLE_MEASURES = ("mrr", "map", "r_precision")
@@ -44,26 +47,34 @@ def evaluate(run: Run, qrels: Qrels, names: Sequence[str]) -> dict[str, dict[str
     answered = [query_id for query_id in qrels if run.get(query_id)]
     if not answered:
         return values
-    aliases = {_alias(number): query_id for number, query_id in enumerate(answered)}
-    judged, ranked = {}, {}
-    for alias, query_id in aliases.items():
-        grades, ranking = qrels[query_id], run[query_id]
-        doc_ids = dict.fromkeys([*grades, *(doc.doc_id for doc in ranking)])
-        short = {doc_id: _alias(number) for number, doc_id in enumerate(doc_ids)}
-        judged[alias] = {short[doc_id]: grade for doc_id, grade in grades.items()}
-        ranked[alias] = {short[doc.doc_id]: float(len(ranking) - place) for place, doc in enumerate(ranking)}
-    ranx_run = ranx.Run(ranked)
+    judged, ranked = _tables(run, qrels, answered)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # numba tells of integer casts inside ranx
-        ranx.evaluate(ranx.Qrels(judged), ranx_run, list(names), make_comparable=False, save_results_in_run=True)
+        scores = ranx.evaluate(judged, ranked, [*names, names[0]], return_mean=False)  # one name alone it trips over
     for name in names:
-        values[name].update({aliases[alias]: float(value) for alias, value in ranx_run.scores[name].items()})
+        values[name].update(zip(answered, scores[name].tolist(), strict=True))
     return values
 
 
-def _alias(number: int) -> str:
-    """An id of fixed width: ranx compiles its kernels anew, for some 15 s, for each width of id that it meets."""
-    return f"{number:08d}"
+def _tables(run: Run, qrels: Qrels, answered: Sequence[str]) -> tuple[Table, Table]:
+    """Judgements and rankings as ranx's kernels read them: (query, document, [number, value]), best value first.
+
+    Numbers stand for document ids, each query counting its own, because ranx's own containers of ids take half a minute
+    to compile, and again for each width of id. Rows that fill a table up have a number that matches nothing.
+    """
+    import numpy as np
+
+    judged = np.full((len(answered), max(len(qrels[query_id]) for query_id in answered), 2), (-1.0, 0.0))
+    ranked = np.full((len(answered), max(len(run[query_id]) for query_id in answered), 2), (-2.0, 0.0))
+    for row, query_id in enumerate(answered):
+        grades = sorted(qrels[query_id].items(), key=lambda item: -item[1])
+        numbers = {doc_id: number for number, (doc_id, _) in enumerate(grades)}
+        for place, (doc_id, grade) in enumerate(grades):
+            judged[row, place] = numbers[doc_id], grade
+        for place, doc in enumerate(run[query_id]):
+            number = numbers.setdefault(doc.doc_id, len(numbers))
+            ranked[row, place] = number, len(run[query_id]) - place
+    return judged, ranked
 
 
 def warm_up(names: Sequence[str]) -> None:
