@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -33,7 +34,8 @@ EMBEDDER_FIELDS = (
     "embedder", "embedder_revision", "embedder_max_length", "embedder_batch_size", "query_prompt", "document_prompt",
 )  # fmt: skip
 RERANKER_FIELDS = (
-    "reranker", "reranker_revision", "engine", "template", "instruction", "batch_size", "max_length",
+    "reranker", "reranker_revision", "engine", "template", "instruction", "batch_size", "token_budget", "max_length",
+    "deterministic", "quantisation", "attention", "url", "concurrency", "timeout_s",
 )  # fmt: skip
 MODEL_FIELDS = ("hub", "device", "dtype", "threads")
 
@@ -129,12 +131,14 @@ def make_trial(values: Mapping[str, Any], where: str) -> Trial:
         trial = _TRIAL.validate_json(_json(values, where), strict=True)
     except ValidationError as error:
         raise ConfigError(f"{where}: {_first(error)}") from error
-    for name in ("depth", "batch_size", "max_length", "embedder_batch_size", "timed_queries"):
+    for name in ("depth", "max_length", "timed_queries", "concurrency"):
         if getattr(trial, name) < 1:
             raise ConfigError(f"{where}: {name} is {getattr(trial, name)}; it must be at least 1")
-    for name in ("threads", "max_queries", "embedder_max_length"):
+    for name in ("threads", "max_queries", "embedder_max_length", "embedder_batch_size", "batch_size", "token_budget"):
         if (value := getattr(trial, name)) is not None and value < 1:
             raise ConfigError(f"{where}: {name} is {value}; it must be at least 1, or left out")
+    if not (math.isfinite(trial.timeout_s) and trial.timeout_s > 0):
+        raise ConfigError(f"{where}: timeout_s is {trial.timeout_s}; give seconds, more than 0")
     if trial.warmup_queries < 0:
         raise ConfigError(f"{where}: warmup_queries is {trial.warmup_queries}; it must not be negative")
     if not trial.measures:
@@ -162,11 +166,6 @@ def without_idle_fields(trial: Trial) -> Trial:
         idle += MODEL_FIELDS
     defaults: dict[str, Any] = {field.name: field.default for field in fields(Trial)}
     return replace(trial, **{name: defaults[name] for name in idle})
-
-
-def located(name: str, base: Path) -> str:
-    """A model name as its loader wants it: a path written relative to the config becomes absolute, an id stays."""
-    return str((base / name).resolve()) if name.startswith((".", "/")) else name
 
 
 def _override(item: str, base: Path) -> tuple[str, Any]:

@@ -40,7 +40,7 @@ def doubts(result: TrialResult, dataset: Dataset, run: Run) -> tuple[str, ...]:
     if unjudged > MANY_UNJUDGED:
         said.append(f"{unjudged:.0%} of the top 10 are unjudged and count as not relevant; compare, do not quote alone")
     work = result.cost.work if result.cost else None
-    if work and work.truncated_pairs > MANY_CUT * work.pairs:
+    if work and work.truncated_pairs and work.truncated_pairs > MANY_CUT * work.pairs:
         share = work.truncated_pairs / work.pairs
         said.append(f"{share:.0%} of the documents were cut to fit max_length {trial.max_length}; raise it to compare")
     load, cores = result.environment.get("load_before"), result.environment.get("cores_logical")

@@ -19,11 +19,12 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from bench.child import READY_TO_TIME, Job, Report
-from bench.config import Plan, located
+from bench.config import Plan
 from bench.device import package_versions, resolve_device, resolve_dtype
-from bench.hub import resolve_model
+from bench.hub import located, resolve_model
 from bench.judge import dataset_facts, doubts, judge
 from bench.measures import warm_up
+from bench.rerankers import check_engine, choose_engine, engine_class
 from bench.store import Store, parse_run
 from bench.trial import load_trial_dataset, uses_model
 from bench.types import Dataset, Progress, Trial, TrialResult
@@ -36,6 +37,7 @@ class Prepared:
     trial: Trial
     dataset: Dataset
     inputs: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def prepare(plan: Plan, tell: Progress) -> list[Prepared]:
@@ -46,21 +48,27 @@ def prepare(plan: Plan, tell: Progress) -> list[Prepared]:
     datasets: dict[tuple[str, str, int | None, int], Dataset] = {}
     software = ", ".join(f"{name} {version}" for name, version in package_versions().items())
     prepared = []
-    for trial in plan.trials:
-        key = (trial.dataset, trial.split, trial.max_queries, trial.seed)
+    for asked in plan.trials:
+        check_engine(asked)
+        key = (asked.dataset, asked.split, asked.max_queries, asked.seed)
         if key not in datasets:
-            tell(f"check {trial.dataset}", 0, 0)
-            datasets[key] = load_trial_dataset(trial, plan.base)
+            tell(f"check {asked.dataset}", 0, 0)
+            datasets[key] = load_trial_dataset(asked, plan.base)
         inputs = {"dataset": datasets[key].checksum, "software": software}
+        if asked.reranker is not None and asked.engine == "auto":
+            tell(f"find {asked.reranker}", 0, 0)
+        trial, note = choose_engine(asked, plan.base)
         for role, name, revision in (
             ("embedder", trial.embedder, trial.embedder_revision),
             ("reranker", trial.reranker, trial.reranker_revision),
         ):
-            if name is not None:
+            if name is not None and not (role == "reranker" and trial.url):
                 tell(f"find {name}", 0, 0)
                 files = resolve_model(located(name, plan.base), revision, trial.hub)
                 inputs[role], inputs[f"{role}_revision"] = files.fingerprint, files.revision
-        prepared.append(Prepared(_resolved(trial), datasets[key], inputs))
+        if trial.url:
+            inputs["reranker"] = f"served at {trial.url}; its weights cannot be seen from here"
+        prepared.append(Prepared(_resolved(trial), datasets[key], inputs, (note,) if note else ()))
     return prepared
 
 
@@ -70,7 +78,10 @@ def _resolved(trial: Trial) -> Trial:
         return replace(trial, device="cpu")
     device = resolve_device(trial.device)
     dtype: Any = resolve_dtype(trial.dtype, device)
-    return replace(trial, device=device, dtype=dtype)
+    size = trial.batch_size
+    if trial.reranker is not None and size is None:
+        size = engine_class(trial.engine).own_batch_size
+    return replace(trial, device=device, dtype=dtype, batch_size=size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +130,7 @@ def _run_one(item: Prepared, workshop: Workshop) -> TrialResult:
             inputs=item.inputs,
             cost=report.cost,
             environment={**(report.environment or {}), "load_before": workshop.load_before},
-            warnings=report.notes,
+            warnings=(*item.notes, *report.notes),
             started_at=started.isoformat(timespec="microseconds"),
         )
         if report.status == "ok":

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.cache import EmbeddingCache
-from bench.config import located
 from bench.data import load_dataset
 from bench.device import environment, peak_device_bytes, resolve_dtype, set_threads, synchroniser
+from bench.hub import located
 from bench.meter import at_rest, peak_rss_bytes, rss_bytes
 from bench.pipeline import Pipeline
 from bench.rerankers import load_reranker

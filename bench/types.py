@@ -172,21 +172,35 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What scoring did: counts that do not depend on the machine, so that a test or a sweep can hold them."""
+    """What scoring did: counts that do not depend on the machine, so that a test or a sweep can hold them.
+
+    ``tokens`` is the length of all prompts together. ``forward_tokens`` went through the layers: more than ``tokens``
+    where batches are padded (by ``padding_tokens``), fewer where prompts share a prefix that is computed once.
+    ``forward_calls`` are passes through the model, or requests to a server. What an engine cannot know is None.
+    """
 
     pairs: int = 0
     forward_calls: int = 0
-    tokens: int = 0
-    padding_tokens: int = 0
-    truncated_pairs: int = 0
-    truncated_tokens: int = 0
+    tokens: int | None = 0
+    forward_tokens: int | None = 0
+    padding_tokens: int | None = 0
+    truncated_pairs: int | None = 0
+    truncated_tokens: int | None = 0
 
     def __add__(self, other: Work) -> Work:
-        return Work(*(a + b for a, b in zip(_values(self), _values(other), strict=True)))
+        return Work(*(_sum(a, b) for a, b in zip(_values(self), _values(other), strict=True)))
 
 
-def _values(work: Work) -> tuple[int, ...]:
+def _values(work: Work) -> tuple[Any, ...]:
     return tuple(asdict(work).values())
+
+
+def _sum(a: int | None, b: int | None) -> Any:
+    return None if a is None or b is None else a + b
+
+
+ScoreUnit = Literal["logit", "probability", "score"]
+"""What an engine's numbers are: the logit of "yes" over "no", the probability of "yes", or only an order."""
 
 
 class Scored(NamedTuple):
@@ -203,6 +217,7 @@ Progress = Callable[[str, int, int], None]
 
 Dtype = Literal["auto", "fp32", "fp16", "bf16"]
 Hub = Literal["huggingface", "modelscope"]
+Quantisation = Literal["none", "int8", "int4", "int8-dynamic"]
 Status = Literal["ok", "oom", "unsupported", "failed"]
 
 
@@ -211,7 +226,12 @@ class Trial:
     """One fully specified cell: everything that decides its figures. Its id is the hash of its canonical JSON.
 
     ``depth`` is how many candidates the first stage hands over (and how long the runs are). Without a reranker the
-    fields from ``engine`` to ``max_length`` play no part. ``None`` for an instruction is the template's own default,
+    fields from ``engine`` to ``timeout_s`` play no part. ``embedder_batch_size`` counts texts per forward pass; None
+    fills a pass by tokens, as many as suit the device. ``engine`` auto is ``packed`` for a model that it can serve,
+    ``transformers`` for another. ``batch_size`` counts documents per forward pass (or per request to a server); None
+    leaves it to the engine, and ``packed`` then fills a pass by ``token_budget``, of which None is the device's own.
+    ``deterministic``, ``quantisation`` and ``attention`` belong to ``packed``; ``url``, ``concurrency`` and
+    ``timeout_s`` to ``http``. ``None`` for an instruction is the template's own default,
     and for a prompt the embedder's own (an empty one is none).
     Paths are as written in the config, relative to its folder, so that a trial has one id on every machine.
     ``max_queries`` judges a seeded sample of the queries; None judges them all.
@@ -225,18 +245,25 @@ class Trial:
     embedder: str | None = None
     embedder_revision: str | None = None
     embedder_max_length: int | None = None
-    embedder_batch_size: int = 64
+    embedder_batch_size: int | None = None
     query_prompt: str | None = None
     document_prompt: str | None = None
     depth: int = 100
     # second stage
     reranker: str | None = None
     reranker_revision: str | None = None
-    engine: str = "transformers"
+    engine: str = "auto"
     template: str = "qwen3"
     instruction: str | None = None
-    batch_size: int = 16
+    batch_size: int | None = None
+    token_budget: int | None = None
     max_length: int = 8192
+    deterministic: bool = False
+    quantisation: Quantisation = "none"
+    attention: str = "auto"
+    url: str | None = None
+    concurrency: int = 4
+    timeout_s: float = 60.0
     # both
     hub: Hub = "huggingface"
     device: str = "auto"

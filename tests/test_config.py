@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.config import EMBEDDER_FIELDS, MODEL_FIELDS, RERANKER_FIELDS, load_plan, located
+from bench.config import EMBEDDER_FIELDS, MODEL_FIELDS, RERANKER_FIELDS, load_plan
+from bench.hub import located
 from bench.types import ConfigError, Trial
 
 GOOD = """

@@ -12,7 +12,7 @@ import pytest
 
 from bench.config import load_plan
 from bench.data import load_dataset
-from bench.rerankers.qwen3 import Qwen3Reranker
+from bench.rerankers.padded import PaddedReranker
 from bench.stats import paired_randomisation
 from bench.store import Store, parse_run
 from bench.types import TrialResult
@@ -95,8 +95,8 @@ def test_batch_size_changes_no_order_and_moves_no_score_by_more_than_a_hundred_t
     dataset = load_dataset(root / "datasets" / "tracer", "test")
     documents = [document.content for document in dataset.corpus[:24]]
     query = dataset.queries[0].text
-    singly = Qwen3Reranker("asset:tracer-reranker", device="cpu", batch_size=1)
-    batched = Qwen3Reranker("asset:tracer-reranker", device="cpu", batch_size=24)
+    singly = PaddedReranker("asset:tracer-reranker", device="cpu", batch_size=1)
+    batched = PaddedReranker("asset:tracer-reranker", device="cpu", batch_size=24)
     assert batched.score(query, documents) == pytest.approx(singly.score(query, documents), abs=1e-5)
     order = [hit.index for hit in singly.rerank(query, documents)]
     assert [hit.index for hit in batched.rerank(query, documents)] == order
@@ -108,7 +108,7 @@ def test_the_shipped_model_scores_as_plain_transformers_do_one_pair_at_a_time(ro
 
     folder = root / "bench" / "assets" / "tracer-reranker"
     dataset = load_dataset(root / "datasets" / "tracer", "test")
-    ours = Qwen3Reranker(folder, device="cpu", batch_size=8)
+    ours = PaddedReranker(folder, device="cpu", batch_size=8)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
     yes, no = tokenizer.convert_tokens_to_ids(["yes", "no"])
@@ -138,7 +138,7 @@ def test_the_instruction_that_names_the_need_is_better_than_the_general_one(root
     texts = {document.id: document.content for document in dataset.corpus}
     steered = [query for query in dataset.queries if query.metadata["steered"]][:30]
     qrels = {query.id: dataset.qrels[query.id] for query in steered}
-    reranker = Qwen3Reranker("asset:tracer-reranker", device="cpu", batch_size=32)
+    reranker = PaddedReranker("asset:tracer-reranker", device="cpu", batch_size=32)
     means = {}
     for name in ("official", "service"):
         text = INSTRUCTIONS[name].text

@@ -136,13 +136,16 @@ def _work(cost: Cost | None) -> tuple[Cell, ...]:
     work = cost.work if cost else None
     if work is None or not work.pairs:
         return tuple(Cell(MISSING) for _ in range(5))
-    padded = work.tokens + work.padding_tokens
+    cut = work.truncated_pairs
+    padding = (
+        work.padding_tokens / work.forward_tokens if work.forward_tokens and work.padding_tokens is not None else None
+    )
     return (
         Cell(words.count(work.pairs)),
-        Cell(words.count(work.truncated_pairs), words.share(work.truncated_pairs / work.pairs)),
+        Cell(MISSING) if cut is None else Cell(words.count(cut), words.share(cut / work.pairs)),
         Cell(words.count(work.tokens)),
         Cell(words.count(work.truncated_tokens)),
-        Cell(words.share(work.padding_tokens / padded if padded else None)),
+        Cell(words.share(padding)),
     )
 
 

@@ -1,78 +1,69 @@
 """Rerankers: the second stage, which reads a query and a document together.
 
-To add an engine: one file here with a class of ``Reranker``'s shape and ``Qwen3Reranker``'s parameters, and one line in
-``ENGINES``. The conformance tests run over that table.
+To add an engine: one file here with a class of ``Reranker``'s shape, and one line in ``ENGINES``. The conformance tests
+run over that table.
 """
 
 from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from dataclasses import fields
+from typing import Any
 
-from bench.hub import ModelFiles
-from bench.meter import Stopwatch
-from bench.types import ConfigError, Request, Scored, Trial
+from bench.rerankers.base import Engine, Ranked, Reranker
+from bench.rerankers.choice import choose_engine
+from bench.types import ConfigError, Trial
 
-
-class Reranker(Protocol):
-    """A loaded model that scores texts. It neither sorts nor sees ids.
-
-    ``load_s``: seconds from files found to weights on the device. ``notes``: what was assumed, for the report.
-    """
-
-    device: str
-    dtype: str
-    load_s: float
-    notes: tuple[str, ...]
-
-    @property
-    def files(self) -> ModelFiles: ...
-
-    def score_many(
-        self,
-        requests: Sequence[Request],
-        stages: Stopwatch | None = None,
-        progress: Callable[[int], None] | None = None,
-    ) -> Scored:
-        """Per request one finite float per document, in the order given, higher is better; and the work it took.
-
-        Times the stages ``tokenise`` and ``rerank``; tells ``progress`` the pairs done so far. Raises ScoreError for a
-        score that is not finite, DataError or ConfigError for a text that cannot be a prompt.
-        """
-        ...
-
+__all__ = ["ENGINES", "Engine", "Ranked", "Reranker", "check_engine", "choose_engine", "engine_class", "load_reranker"]
 
 ENGINES: dict[str, str] = {
-    "transformers": "bench.rerankers.qwen3:Qwen3Reranker",
+    "packed": "bench.rerankers.qwen3:Qwen3Reranker",
+    "transformers": "bench.rerankers.padded:PaddedReranker",
     "reference": "bench.rerankers.reference:ReferenceReranker",
 }
 """Engine name -> module and class, imported when asked for."""
 
+COMMON = ("batch_size", "max_length", "template", "hub")
+OWN = ("token_budget", "deterministic", "quantisation", "attention", "url", "concurrency", "timeout_s")
+"""Trial fields that belong to some engines and not to others."""
 
-def engine_class(name: str) -> Any:
+
+def engine_class(name: str) -> type[Engine]:
     """The class behind an engine's name. Raises ConfigError listing the known ones and the nearest."""
     if name not in ENGINES:
         near = difflib.get_close_matches(name, ENGINES, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ConfigError(f"unknown engine {name!r}; known: {', '.join(ENGINES)}{hint}")
+        raise ConfigError(f"unknown engine {name!r}; known: auto, {', '.join(ENGINES)}{hint}")
     module, _, attribute = ENGINES[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    found: type[Engine] = getattr(importlib.import_module(module), attribute)
+    return found
 
 
-def load_reranker(trial: Trial, device: str, dtype: str) -> Reranker:
+def check_engine(trial: Trial) -> None:
+    """Raises ConfigError for an unknown engine, or for a field set that the trial's engine does not take."""
+    if trial.engine == "auto":
+        return
+    engine = engine_class(trial.engine)
+    defaults = {field.name: field.default for field in fields(Trial)}
+    for name in OWN:
+        if name not in engine.takes and getattr(trial, name) != defaults[name]:
+            takers = [known for known in ENGINES if name in engine_class(known).takes]
+            raise ConfigError(
+                f"the engine {trial.engine!r} has no {name}, which is set to {getattr(trial, name)!r}; "
+                f"it belongs to: {', '.join(takers) or 'no engine'}"
+            )
+
+
+def load_reranker(trial: Trial, device: str, dtype: str) -> Engine:
     """The trial's reranker, loaded. Raises ConfigError, ModelError or DeviceError."""
     if trial.reranker is None:
         raise ConfigError("the trial names no reranker, so there is none to load")
-    loaded: Reranker = engine_class(trial.engine)(
-        trial.reranker,
-        device=device,
-        dtype=dtype,
-        batch_size=trial.batch_size,
-        max_length=trial.max_length,
-        template=trial.template,
-        revision=trial.reranker_revision,
-        hub=trial.hub,
-    )
+    trial, note = choose_engine(trial)
+    check_engine(trial)
+    engine: Any = engine_class(trial.engine)
+    options = {name: getattr(trial, name) for name in (*COMMON, *engine.takes)}
+    loaded: Engine = engine(trial.reranker, device=device, dtype=dtype, revision=trial.reranker_revision, **options)
+    if note:
+        loaded.notes = (note, *loaded.notes)
     return loaded

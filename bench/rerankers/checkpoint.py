@@ -1,7 +1,9 @@
-"""Loading a causal language model that answers "yes" or "no", and refusing whatever only looks like one.
+"""Loading a language model that answers "yes" or "no", and refusing whatever only looks like one.
 
-A sequence classifier, a checkpoint without its head or one with missing tensors would all load somehow, fill the gaps
-with random numbers and give scores. Here each of them is a ModelError. Remote code is never run.
+It is a causal model, whose head has a row for each word of its vocabulary, or a conversion with one label, whose single
+row is ``w_yes - w_no`` already. A classifier with several labels, a checkpoint without its head or one with missing
+tensors would all load somehow, fill the gaps with random numbers and give scores. Here each of them is a ModelError.
+Remote code is never run.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ HEAD_SCALES = ("final_logit_softcapping", "logits_scaling", "logit_scale")
 class Checkpoint:
     """A loaded model. ``yes`` and ``no`` are token ids; ``load_s``: seconds from files found to weights on device.
 
-    ``notes`` say what was assumed, for the report.
+    ``answer`` is the direction (float32 [H], on the device) and offset that turn a last hidden state into the logit of
+    "yes" over "no". ``notes`` say what was assumed, for the report.
     """
 
     name: str
@@ -34,34 +37,38 @@ class Checkpoint:
     model: Any
     yes: int
     no: int
+    answer: tuple[Any, float]
     pad: int
     load_s: float
     notes: tuple[str, ...]
 
 
-def load_checkpoint(name: str, revision: str | None, hub: Hub, device: str, dtype: str) -> Checkpoint:
+def load_checkpoint(
+    name: str, revision: str | None, hub: Hub, device: str, dtype: str, takes_classifier: bool = True
+) -> Checkpoint:
     """Load onto ``device`` (cpu, cuda:0, mps) in ``dtype`` (fp32, fp16, bf16).
 
-    Raises ModelError for a model that cannot be had or is not a causal language model with "yes", "no" and its own
-    head. Running out of memory is left to the caller, as torch says it.
+    Raises ModelError for a model that cannot be had or has no trained head that says "yes" or "no". Running out of
+    memory is left to the caller, as torch says it.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    import transformers
 
     from bench.device import torch_dtype
 
     path, found = locate_model(name, revision, hub)
     start = time.perf_counter()
     with _quiet_transformers():
-        config = _loaded(name, "configuration", AutoConfig.from_pretrained, path)
-        _check_architecture(name, config)
-        tokenizer = _loaded(name, "tokenizer", AutoTokenizer.from_pretrained, path)
+        config = _loaded(name, "configuration", transformers.AutoConfig.from_pretrained, path)
+        classifies = _check_architecture(name, config, takes_classifier)
+        tokenizer = _loaded(name, "tokenizer", transformers.AutoTokenizer.from_pretrained, path)
         yes, no = _answer_id(name, tokenizer, "yes"), _answer_id(name, tokenizer, "no")
         if yes == no:
             raise ModelError(f'the model {name!r} has one token ({yes}) for both "yes" and "no"')
+        kind = "AutoModelForSequenceClassification" if classifies else "AutoModelForCausalLM"
         model, info = _loaded(
             name,
             "weights",
-            AutoModelForCausalLM.from_pretrained,
+            getattr(transformers, kind).from_pretrained,
             path,
             config=config,
             dtype=torch_dtype(dtype),
@@ -69,11 +76,15 @@ def load_checkpoint(name: str, revision: str | None, hub: Hub, device: str, dtyp
             output_loading_info=True,
         )
         _check_weights(name, info)
-        _check_head(name, model, max(yes, no))
+        if not classifies:
+            _check_head(name, model, max(yes, no))
         model = model.to(device).eval()
+        answer = label_row(name, model) if classifies else answer_rows(model, yes, no)
     load_s = time.perf_counter() - start
     pad, notes = _pad(tokenizer)
-    return Checkpoint(name, path, found, tokenizer, model, yes, no, pad, load_s, notes)
+    if classifies:
+        notes = (*notes, "a conversion with one label: its own row stands for yes minus no")
+    return Checkpoint(name, path, found, tokenizer, model, yes, no, answer, pad, load_s, notes)
 
 
 def load_tokenizer(name: str, revision: str | None = None, hub: Hub = "huggingface") -> Any:
@@ -102,18 +113,24 @@ def _loaded(name: str, what: str, loader: Any, path: Path, **options: Any) -> An
         ) from error
 
 
-def _check_architecture(name: str, config: Any) -> None:
+def _check_architecture(name: str, config: Any, takes_classifier: bool) -> bool:
+    """Whether this is a conversion with one label. Raises ModelError for what is neither that nor a causal model."""
     architectures = tuple(getattr(config, "architectures", None) or ())
     if any(architecture.endswith("ForSequenceClassification") for architecture in architectures):
+        labels = int(config.num_labels)
+        if takes_classifier and labels == 1:
+            return True
         raise ModelError(
-            f"the model {name!r} is a sequence classifier ({', '.join(architectures)}): it has a score head of its own "
-            'and no "yes" or "no" to read. Use the causal checkpoint it was made from, such as Qwen/Qwen3-Reranker-0.6B'
+            f"the model {name!r} is a sequence classifier ({', '.join(architectures)}, {labels} "
+            f'label{"s" * (labels != 1)}): it has a score head of its own and no "yes" or "no" to read. Use the '
+            "causal checkpoint it was made from, such as Qwen/Qwen3-Reranker-0.6B, or another engine"
         )
     if architectures and not any(architecture.endswith("ForCausalLM") for architecture in architectures):
         raise ModelError(
             f"the model {name!r} is a {', '.join(architectures)}, and this engine reads a causal language model "
             "(…ForCausalLM)"
         )
+    return False
 
 
 def _answer_id(name: str, tokenizer: Any, answer: str) -> int:
@@ -130,6 +147,11 @@ def _answer_id(name: str, tokenizer: Any, answer: str) -> int:
 
 def _check_weights(name: str, info: dict[str, Any]) -> None:
     missing = sorted(map(str, info.get("missing_keys") or ()))
+    if "score.weight" in missing:
+        raise ModelError(
+            f"the model {name!r} has no head: it calls itself a sequence classifier and has no score.weight, and a "
+            "random one would give random scores"
+        )
     if any(key.endswith("lm_head.weight") for key in missing):
         raise ModelError(
             f"the model {name!r} has no head: lm_head.weight is neither in its files nor tied to the embeddings "
@@ -160,6 +182,26 @@ def _check_head(name: str, model: Any, highest: int) -> None:
         raise ModelError(
             f"the model {name!r} bends its logits ({', '.join(scales)}), which this engine does not follow"
         )
+
+
+def answer_rows(model: Any, yes: int, no: int) -> tuple[Any, float]:
+    """``w_yes - w_no``, float32 [H], on the head's device, and the difference of their biases."""
+    head = model.get_output_embeddings()
+    weight, bias = head.weight.detach(), getattr(head, "bias", None)
+    offset = 0.0 if bias is None else float(bias[yes].float() - bias[no].float())
+    return weight[yes].float() - weight[no].float(), offset
+
+
+def label_row(name: str, model: Any) -> tuple[Any, float]:
+    """The single row of a one-label conversion's head, float32 [H], and its bias."""
+    head = getattr(model, "score", None)
+    if head is None or not hasattr(head, "weight") or head.weight.shape[0] != 1:
+        raise ModelError(
+            f"the model {name!r} ({type(model).__name__}) is no language model with one score at its last position; an "
+            "encoder such as bge-reranker is served by engine: sentence-transformers"
+        )
+    bias = getattr(head, "bias", None)
+    return head.weight.detach()[0].float(), 0.0 if bias is None else float(bias[0])
 
 
 def _pad(tokenizer: Any) -> tuple[int, tuple[str, ...]]:

@@ -191,6 +191,16 @@ def check_request(request: Request, template: Template) -> None:
         _refuse_surrogates(f"document {index} of the query {_begin(request.query)}", document)
 
 
+def check_positions(prompts: Iterable[Prompt], positions: int | None) -> None:
+    """Raises ConfigError for a prompt longer than the model's ``max_position_embeddings``."""
+    longest = max(map(len, prompts), default=0)
+    if positions is not None and longest > positions:
+        raise ConfigError(
+            f"a prompt has {longest} tokens and the model knows {positions} positions; "
+            f"set max_length to {positions} or less"
+        )
+
+
 def _is_one_token(tokenizer: Any, text: str) -> bool:
     return len(tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]) == 1
 

@@ -24,14 +24,18 @@ from collections.abc import Callable, Sequence
 from bench.meter import Stopwatch
 from bench.rerankers.causal import CausalEngine
 from bench.rerankers.checkpoint import Checkpoint
+from bench.rerankers.padded import left_padded
 from bench.rerankers.prompt import check_request
-from bench.rerankers.qwen3 import left_padded
 from bench.rerankers.scores import nest
 from bench.types import Request, Scored, Work
 
 
 class ReferenceReranker(CausalEngine):
     """A causal reranker scored as the tutorial does it."""
+
+    name = "reference"
+    unit = "probability"
+    loads_classifiers = False
 
     def _keep(self, loaded: Checkpoint) -> None:
         self._model, self._yes, self._no, self._pad = loaded.model, loaded.yes, loaded.no, loaded.pad
@@ -44,13 +48,14 @@ class ReferenceReranker(CausalEngine):
     ) -> Scored:
         """Probabilities of "yes", 0 to 1, per request and document in the order given; higher is better."""
         stages = stages or Stopwatch()
+        size = self.batch_size or 1
         values: list[float] = []
         work = Work()
         for request in requests:
             check_request(request, self.template)
-            for start in range(0, len(request.documents), self.batch_size):
+            for start in range(0, len(request.documents), size):
                 with stages.time("tokenise"):
-                    rows, cut = self._tokenise(request, request.documents[start : start + self.batch_size])
+                    rows, cut = self._tokenise(request, request.documents[start : start + size])
                 with stages.time("rerank"):
                     values += self._probabilities(rows)
                 width = max(map(len, rows))
@@ -58,6 +63,7 @@ class ReferenceReranker(CausalEngine):
                     pairs=len(rows),
                     forward_calls=1,
                     tokens=sum(map(len, rows)),
+                    forward_tokens=width * len(rows),
                     padding_tokens=sum(width - len(row) for row in rows),
                     truncated_pairs=sum(count > 0 for count in cut),
                     truncated_tokens=sum(cut),

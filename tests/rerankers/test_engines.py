@@ -11,7 +11,7 @@ import pytest
 
 from bench.meter import Stopwatch
 from bench.rerankers import ENGINES, Reranker, engine_class, load_reranker
-from bench.rerankers.qwen3 import Qwen3Reranker
+from bench.rerankers.padded import PaddedReranker
 from bench.rerankers.reference import ReferenceReranker
 from bench.rerankers.scores import sigmoid
 from bench.types import ConfigError, DataError, Request, Trial
@@ -120,10 +120,10 @@ def test_the_trials_fields_reach_the_engine(name: str, tiny: Path) -> None:
 
 def test_an_unknown_engine_lists_the_known_and_the_nearest() -> None:
     with pytest.raises(
-        ConfigError, match=r"'transformer'; known: transformers, reference; did you mean 'transformers'\?"
+        ConfigError, match=r"'transformer'; known: auto, packed, transformers.*; did you mean 'transformers'\?"
     ):
         engine_class("transformer")
-    with pytest.raises(ConfigError, match=r"known: transformers, reference$"):
+    with pytest.raises(ConfigError, match=r"known: auto, packed, transformers, reference"):
         engine_class("xyz")
 
 
@@ -133,7 +133,7 @@ def test_a_trial_without_a_reranker_has_none_to_load() -> None:
 
 
 def test_importing_is_light() -> None:
-    heavy = "import sys, bench.hub, bench.rerankers, bench.rerankers.qwen3, bench.rerankers.reference; "
+    heavy = "import sys, bench.hub, bench.rerankers, bench.rerankers.padded, bench.rerankers.reference; "
     heavy += "print({'torch', 'transformers', 'huggingface_hub', 'numpy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
@@ -143,7 +143,7 @@ def test_importing_is_light() -> None:
 
 
 def test_the_reference_agrees_where_nothing_is_cut_or_injected(tiny: Path) -> None:
-    ours = Qwen3Reranker(tiny, device="cpu").score_many(REQUESTS)
+    ours = PaddedReranker(tiny, device="cpu").score_many(REQUESTS)
     theirs = ReferenceReranker(tiny, device="cpu").score_many(REQUESTS)
     for own, other in zip(ours.scores, theirs.scores, strict=True):
         assert [sigmoid(value) for value in own] == pytest.approx(other, abs=1e-5)
@@ -170,5 +170,5 @@ def test_the_reference_ties_in_half_precision(make_checkpoint: Any) -> None:
     documents = tuple(f"document {i} about the {word}" for i in range(8) for word in ("fox", "dog", "server", "wall"))
     request = [Request("fox", documents, "i")]
     theirs = ReferenceReranker(folder, device="cpu", dtype="bf16").score_many(request).scores[0]
-    ours = Qwen3Reranker(folder, device="cpu", dtype="bf16").score_many(request).scores[0]
+    ours = PaddedReranker(folder, device="cpu", dtype="bf16").score_many(request).scores[0]
     assert len(set(theirs)) < len(set(ours))

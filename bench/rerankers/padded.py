@@ -1,4 +1,4 @@
-"""Engine ``transformers``: the Qwen3 reranker, one padded batch at a time.
+"""Engine ``transformers``: one padded batch at a time through the library's own model; slower than ``packed``, general.
 
 The score is the difference of the "yes" and "no" logits at the prompt's last position. Only these two rows of the head
 are ever used: last hidden state times ``w_yes - w_no``, in fp32. Full logits of 32 pairs of 1,024 tokens are 9.3 GiB in
@@ -8,35 +8,27 @@ bf16, and a half-precision logit near 18 has steps of 0.07, so that scores tie a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bench.meter import Stopwatch
 from bench.rerankers.causal import CausalEngine
 from bench.rerankers.checkpoint import Checkpoint
-from bench.rerankers.prompt import Prompt, PromptBuilder
-from bench.rerankers.scores import nest, sigmoid
-from bench.types import ConfigError, Request, Scored, Work
+from bench.rerankers.prompt import Prompt, PromptBuilder, check_positions
+from bench.rerankers.scores import nest
+from bench.types import Request, Scored, Work
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """A document with its place in the list given and its score: the probability of "yes", 0 to 1."""
+class PaddedReranker(CausalEngine):
+    """A loaded reranker: any causal language model that has "yes" and "no", or its one-label conversion."""
 
-    index: int
-    document: str
-    score: float
-
-
-class Qwen3Reranker(CausalEngine):
-    """A loaded Qwen3 reranker, or any causal language model that has "yes" and "no"."""
+    name = "transformers"
 
     def _keep(self, loaded: Checkpoint) -> None:
         self._builder = PromptBuilder(loaded.tokenizer, self.template, self.max_length)
         self._pad = loaded.pad
         self._positions: int | None = getattr(loaded.model.config, "max_position_embeddings", None)
         self._backbone = loaded.model.base_model  # what is left of the head, when it is not tied, is freed
-        self._direction, self._offset = _answer_direction(loaded.model, loaded.yes, loaded.no)
+        self._direction, self._offset = loaded.answer
 
     def score_many(
         self,
@@ -53,41 +45,19 @@ class Qwen3Reranker(CausalEngine):
         stages = stages or Stopwatch()
         with stages.time("tokenise"):
             prompts = [prompt for row in self._builder.build_many(requests) for prompt in row]
-        self._check_positions(prompts)
+        check_positions(prompts, self._positions)
         with stages.time("rerank"):
             differences, padding_tokens, forward_calls = self._differences(prompts, progress)
         work = Work(
             pairs=len(prompts),
             forward_calls=forward_calls,
             tokens=sum(map(len, prompts)),
+            forward_tokens=sum(map(len, prompts)) + padding_tokens,
             padding_tokens=padding_tokens,
             truncated_pairs=sum(prompt.cut_tokens > 0 for prompt in prompts),
             truncated_tokens=sum(prompt.cut_tokens for prompt in prompts),
         )
         return Scored(nest(differences, requests), work)
-
-    def score(self, query: str, documents: Sequence[str], instruction: str | None = None) -> list[float]:
-        """The probability of "yes" for each document, 0 to 1, in the order given. None is the template's instruction.
-
-        Rank by ``rerank`` or ``score_many``, not by these: beyond a difference of about 37 a float64 probability is 1.
-        """
-        return [sigmoid(difference) for difference in self._logits(query, documents, instruction)]
-
-    def rerank(
-        self, query: str, documents: Sequence[str], instruction: str | None = None, top_k: int | None = None
-    ) -> list[Ranked]:
-        """The documents by logit difference, highest first, equal ones in the order given; the first ``top_k``."""
-        if top_k is not None and top_k < 0:
-            raise ConfigError(f"top_k is {top_k}; give 0 or more, or None for every document")
-        logits = self._logits(query, documents, instruction)
-        order = sorted(range(len(documents)), key=lambda index: (-logits[index], index))
-        return [Ranked(index, documents[index], sigmoid(logits[index])) for index in order[:top_k]]
-
-    def _logits(self, query: str, documents: Sequence[str], instruction: str | None) -> list[float]:
-        if isinstance(documents, str):
-            raise ConfigError("documents is one string; give a list of strings")
-        chosen = self.template.default_instruction if instruction is None else instruction
-        return self.score_many([Request(query, tuple(documents), chosen)]).scores[0]
 
     def _differences(
         self, prompts: Sequence[Prompt], progress: Callable[[int], None] | None
@@ -99,7 +69,8 @@ class Qwen3Reranker(CausalEngine):
         import torch
 
         order = sorted(range(len(prompts)), key=lambda index: -len(prompts[index]))
-        batches = [order[start : start + self.batch_size] for start in range(0, len(order), self.batch_size)]
+        size = self.batch_size or 1
+        batches = [order[start : start + size] for start in range(0, len(order), size)]
         results, padding_tokens, done = [], 0, 0
         with torch.inference_mode():
             for batch in batches:
@@ -126,14 +97,6 @@ class Qwen3Reranker(CausalEngine):
         ).last_hidden_state  # [B, L, H]
         return hidden[:, -1].float() @ self._direction + self._offset
 
-    def _check_positions(self, prompts: Sequence[Prompt]) -> None:
-        longest = max(map(len, prompts), default=0)
-        if self._positions is not None and longest > self._positions:
-            raise ConfigError(
-                f"a prompt has {longest} tokens and the model knows {self._positions} positions; "
-                f"set max_length to {self._positions} or less"
-            )
-
 
 def left_padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[Any, Any, Any]:
     """Token ids, mask and positions, int64 [B, L] each: rows end together and count from 0 at their first token."""
@@ -146,11 +109,3 @@ def left_padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[Any, Any, Any]
         ids[row, width - len(tokens) :] = torch.tensor(tokens)
         mask[row, width - len(tokens) :] = 1
     return ids, mask, (mask.cumsum(dim=1) - 1).clamp(min=0)
-
-
-def _answer_direction(model: Any, yes: int, no: int) -> tuple[Any, float]:
-    """``w_yes - w_no``, float32 [H], on the head's device, and the difference of their biases."""
-    head = model.get_output_embeddings()
-    weight, bias = head.weight.detach(), getattr(head, "bias", None)
-    offset = 0.0 if bias is None else float(bias[yes].float() - bias[no].float())
-    return weight[yes].float() - weight[no].float(), offset
