@@ -1,5 +1,6 @@
 # make demo    the three pipelines on the embedded set, a table and a report
 # make test    the whole test suite
+# make test-extras   the tests that need an optional package
 # make check   formatting, lint, types
 # make format  mend formatting and lint where that is safe
 #
@@ -9,13 +10,22 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test check format tracer assets clean
+.PHONY: demo test test-extras check format tracer assets clean
 
 demo: $(INSTALLED)
 	$(BIN)/rerankbench run configs/quickstart.yaml
 
 test: $(INSTALLED)
 	$(BIN)/python -P -m pytest
+
+# What needs an optional package, beside the environment rather than in it: torchao slows down every start of transformers.
+test-extras: $(INSTALLED) .extras/torchao
+	PYTHONPATH=.extras $(BIN)/python -m pytest tests/rerankers/test_quantise.py
+
+.extras/torchao: constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .extras \
+	  "$$(grep '^torchao==' constraints.txt)"
+	@touch $@
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .
@@ -42,4 +52,4 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .extras build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

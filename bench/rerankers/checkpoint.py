@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from bench.hub import locate_model
 from bench.types import Hub, ModelError
 
 PAD_TOKENS = ("<|endoftext|>",)
+CHATTY = ("torchao", "torch.utils._pytree")
+"""Loggers that report, while transformers loads, which kernels of other machines are not to be had on this one."""
 HEAD_SCALES = ("final_logit_softcapping", "logits_scaling", "logit_scale")
 
 
@@ -222,11 +225,17 @@ def _quiet_transformers() -> Iterator[None]:
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    others = {name: getLogger(name) for name in CHATTY}
+    levels = {name: logger.level for name, logger in others.items()}
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    for logger in others.values():
+        logger.setLevel(ERROR)
     try:
         yield
     finally:
+        for name, logger in others.items():
+            logger.setLevel(levels[name])
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()

@@ -122,32 +122,3 @@ def test_both_ways_to_turn_agree() -> None:
         torch.nn.functional.rms_norm(projected, (48,), norm.repeat(3), 1e-6),
         atol=1e-5,
     )
-
-
-# ------------------------------------------------------------------------------------------------ quantisation
-
-REQUESTS = [Request("fire wall", ("the quick fox", "keeps the server safe " * 20, "a"), "find")]
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(
-    ("kind", "dtype", "allowed"),
-    [("int8", "fp32", 0.2), ("int8-dynamic", "fp32", 0.4), ("int8", "bf16", 0.3), ("int4", "bf16", 3.0)],
-)
-def test_quantised_scores_are_near(tiny: Path, kind: str, dtype: Any, allowed: float) -> None:
-    pytest.importorskip("torchao", reason="torchao is not installed (the extra named quantisation)")
-    exact = Qwen3Reranker(tiny, device="cpu").score_many(REQUESTS).scores[0]
-    engine = Qwen3Reranker(tiny, device="cpu", dtype=dtype, quantisation=kind)
-    scores = engine.score_many(REQUESTS).scores[0]
-    assert 0 < max(abs(one - other) for one, other in zip(scores, exact, strict=True)) < allowed
-    assert type(engine._weights.layers[0].down.weight).__name__ != "Tensor"  # the axis took effect
-
-
-def test_quantisation_says_what_it_lacks(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match=r"unknown quantisation 'int2'; known: none, int8"):
-        Qwen3Reranker(tiny, device="cpu", quantisation="int2")
-    with pytest.raises(DeviceError, match=r"int4 has no usable kernel on a CPU in fp32; set dtype: bf16"):
-        Qwen3Reranker(tiny, device="cpu", quantisation="int4")
-    monkeypatch.setitem(__import__("sys").modules, "torchao", None)
-    with pytest.raises(ConfigError, match=r"needs torchao.*rerankbench\[quantisation\]"):
-        Qwen3Reranker(tiny, device="cpu", quantisation="int8")

@@ -9,7 +9,6 @@ int8-dynamic 8-bit weights, activations rounded to 8 bits row by row, the produc
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -38,22 +37,17 @@ def quantiser(kind: str, device: str, dtype: str) -> Callable[[Any], Any]:
 
 
 def _config(kind: str, device: str) -> Any:
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)  # it reports each kernel of other machines that it cannot load here
-    try:
-        from torchao import quantization
+    from torchao import quantization
 
-        if kind == "int8":
-            return quantization.Int8WeightOnlyConfig()
-        if kind == "int8-dynamic":
-            return quantization.Int8DynamicActivationInt8WeightConfig()
-        if device != "cpu":
-            return quantization.Int4WeightOnlyConfig(group_size=GROUP)
-        from torchao.prototype.quantization.int4 import PrototypeInt4WeightOnlyConfig
+    if kind == "int8":
+        return quantization.Int8WeightOnlyConfig()
+    if kind == "int8-dynamic":
+        return quantization.Int8DynamicActivationInt8WeightConfig()
+    if device != "cpu":
+        return quantization.Int4WeightOnlyConfig(group_size=GROUP)
+    from torchao.prototype.quantization.int4 import PrototypeInt4WeightOnlyConfig
 
-        return PrototypeInt4WeightOnlyConfig(group_size=GROUP, set_inductor_config=False)
-    finally:
-        logging.disable(level)
+    return PrototypeInt4WeightOnlyConfig(group_size=GROUP, set_inductor_config=False)
 
 
 def _quantised(weight: Any, config: Any) -> Any:
