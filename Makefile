@@ -1,6 +1,8 @@
 # make demo    the three pipelines on the embedded set, a table and a report
-# make test    the whole test suite
-# make test-extras   the tests that need an optional package
+# make test    the test suite, but for what takes minutes
+# make test-slow    the tests that take minutes each
+# make test-extras  the tests that need an optional package
+# make bench   every engine on one workload, in turns; leave the machine alone meanwhile (bench-gpu: on CUDA)
 # make check   formatting, lint, types
 # make format  mend formatting and lint where that is safe
 #
@@ -10,13 +12,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test test-extras check format tracer assets clean
+.PHONY: demo test test-slow test-extras bench bench-gpu check format tracer assets clean
 
 demo: $(INSTALLED)
 	$(BIN)/rerankbench run configs/quickstart.yaml
 
 test: $(INSTALLED)
 	$(BIN)/python -P -m pytest
+
+test-slow: $(INSTALLED)
+	$(BIN)/python -P -m pytest -m slow
 
 # What needs an optional package, beside the environment rather than in it: torchao slows down every start of transformers.
 test-extras: $(INSTALLED) .extras/torchao
@@ -26,6 +31,12 @@ test-extras: $(INSTALLED) .extras/torchao
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .extras \
 	  "$$(grep '^torchao==' constraints.txt)"
 	@touch $@
+
+bench: $(INSTALLED)
+	$(BIN)/rerankbench run configs/engines.yaml
+
+bench-gpu: $(INSTALLED)
+	$(BIN)/rerankbench run configs/engines-gpu.yaml
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

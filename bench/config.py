@@ -131,16 +131,7 @@ def make_trial(values: Mapping[str, Any], where: str) -> Trial:
         trial = _TRIAL.validate_json(_json(values, where), strict=True)
     except ValidationError as error:
         raise ConfigError(f"{where}: {_first(error)}") from error
-    for name in ("depth", "max_length", "timed_queries", "concurrency"):
-        if getattr(trial, name) < 1:
-            raise ConfigError(f"{where}: {name} is {getattr(trial, name)}; it must be at least 1")
-    for name in ("threads", "max_queries", "embedder_max_length", "embedder_batch_size", "batch_size", "token_budget"):
-        if (value := getattr(trial, name)) is not None and value < 1:
-            raise ConfigError(f"{where}: {name} is {value}; it must be at least 1, or left out")
-    if not (math.isfinite(trial.timeout_s) and trial.timeout_s > 0):
-        raise ConfigError(f"{where}: timeout_s is {trial.timeout_s}; give seconds, more than 0")
-    if trial.warmup_queries < 0:
-        raise ConfigError(f"{where}: warmup_queries is {trial.warmup_queries}; it must not be negative")
+    _check_numbers(trial, where)
     if not trial.measures:
         raise ConfigError(f"{where}: measures is empty; name at least one, such as ndcg@10")
     for measure in trial.measures:
@@ -153,6 +144,19 @@ def make_trial(values: Mapping[str, Any], where: str) -> Trial:
             f"{where}: retriever 'dense' needs an embedder: a sentence-transformers id, a folder or asset:…"
         )
     return without_idle_fields(trial)
+
+
+def _check_numbers(trial: Trial, where: str) -> None:
+    for name in ("depth", "max_length", "timed_queries", "concurrency"):
+        if getattr(trial, name) < 1:
+            raise ConfigError(f"{where}: {name} is {getattr(trial, name)}; it must be at least 1")
+    for name in ("threads", "max_queries", "embedder_max_length", "embedder_batch_size", "batch_size", "token_budget"):
+        if (value := getattr(trial, name)) is not None and value < 1:
+            raise ConfigError(f"{where}: {name} is {value}; it must be at least 1, or left out")
+    if not (math.isfinite(trial.timeout_s) and trial.timeout_s > 0):
+        raise ConfigError(f"{where}: timeout_s is {trial.timeout_s}; give seconds, more than 0")
+    if trial.warmup_queries < 0:
+        raise ConfigError(f"{where}: warmup_queries is {trial.warmup_queries}; it must not be negative")
 
 
 def without_idle_fields(trial: Trial) -> Trial:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ PACKAGES = (
     "ranx",
     "numpy",
 )
+OPTIONAL = ("vllm", "torchao", "flash-attn")
+"""Packages that make the numbers of the trials that ask for them."""
 
 
 def resolve_device(name: str | None) -> str:
@@ -123,7 +125,7 @@ def environment(device: str, *, uses_torch: bool) -> dict[str, Any]:
         "cores_physical": psutil.cpu_count(logical=False),
         "cores_logical": psutil.cpu_count(),
         "memory_bytes": psutil.virtual_memory().total,
-        "packages": package_versions(),
+        "packages": package_versions() | optional_versions(),
         "device": device,
         "device_name": None,
         "threads": None,
@@ -141,6 +143,17 @@ def environment(device: str, *, uses_torch: bool) -> dict[str, Any]:
 def package_versions() -> dict[str, str]:
     """The versions of the packages that make the numbers."""
     return {"rerankbench": __version__} | {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def optional_versions(names: Iterable[str] = OPTIONAL) -> dict[str, str]:
+    """The versions of those of these packages that are installed."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
 
 
 def _cpu_name() -> str:

@@ -20,11 +20,11 @@ from pydantic import TypeAdapter
 
 from bench.child import READY_TO_TIME, Job, Report
 from bench.config import Plan
-from bench.device import package_versions, resolve_device, resolve_dtype
+from bench.device import optional_versions, package_versions, resolve_device, resolve_dtype
 from bench.hub import located, resolve_model
 from bench.judge import dataset_facts, doubts, judge
 from bench.measures import warm_up
-from bench.rerankers import check_engine, choose_engine, engine_class
+from bench.rerankers import check_engine, choose_engine, engine_class, extras
 from bench.store import Store, parse_run
 from bench.trial import load_trial_dataset, uses_model
 from bench.types import Dataset, Progress, Trial, TrialResult
@@ -66,6 +66,8 @@ def prepare(plan: Plan, tell: Progress) -> list[Prepared]:
                 tell(f"find {name}", 0, 0)
                 files = resolve_model(located(name, plan.base), revision, trial.hub)
                 inputs[role], inputs[f"{role}_revision"] = files.fingerprint, files.revision
+        if trial.reranker is not None:
+            inputs |= optional_versions(extras(trial))
         if trial.url:
             inputs["reranker"] = f"served at {trial.url}; its weights cannot be seen from here"
         prepared.append(Prepared(_resolved(trial), datasets[key], inputs, (note,) if note else ()))

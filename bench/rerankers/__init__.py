@@ -15,12 +15,25 @@ from bench.rerankers.base import Engine, Ranked, Reranker
 from bench.rerankers.choice import choose_engine
 from bench.types import ConfigError, Trial
 
-__all__ = ["ENGINES", "Engine", "Ranked", "Reranker", "check_engine", "choose_engine", "engine_class", "load_reranker"]
+__all__ = [
+    "ENGINES",
+    "Engine",
+    "Ranked",
+    "Reranker",
+    "check_engine",
+    "choose_engine",
+    "engine_class",
+    "extras",
+    "load_reranker",
+]
 
 ENGINES: dict[str, str] = {
     "packed": "bench.rerankers.qwen3:Qwen3Reranker",
     "transformers": "bench.rerankers.padded:PaddedReranker",
     "reference": "bench.rerankers.reference:ReferenceReranker",
+    "sentence-transformers": "bench.rerankers.cross_encoder:CrossEncoderReranker",
+    "vllm": "bench.rerankers.vllm_engine:VllmReranker",
+    "http": "bench.rerankers.remote:RemoteReranker",
 }
 """Engine name -> module and class, imported when asked for."""
 
@@ -53,6 +66,16 @@ def check_engine(trial: Trial) -> None:
                 f"the engine {trial.engine!r} has no {name}, which is set to {getattr(trial, name)!r}; "
                 f"it belongs to: {', '.join(takers) or 'no engine'}"
             )
+
+
+def extras(trial: Trial) -> list[str]:
+    """The optional packages that make this trial's scores."""
+    uses = {
+        "vllm": trial.engine == "vllm",
+        "torchao": trial.quantisation != "none",
+        "flash-attn": trial.attention == "flash",
+    }
+    return [name for name, used in uses.items() if used]
 
 
 def load_reranker(trial: Trial, device: str, dtype: str) -> Engine:

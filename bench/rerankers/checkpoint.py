@@ -60,7 +60,7 @@ def load_checkpoint(
 
     path, found = locate_model(name, revision, hub)
     start = time.perf_counter()
-    with _quiet_transformers():
+    with quiet_transformers():
         config = _loaded(name, "configuration", transformers.AutoConfig.from_pretrained, path)
         classifies = _check_architecture(name, config, takes_classifier)
         tokenizer = _loaded(name, "tokenizer", transformers.AutoTokenizer.from_pretrained, path)
@@ -95,7 +95,7 @@ def load_tokenizer(name: str, revision: str | None = None, hub: Hub = "huggingfa
     from transformers import AutoTokenizer
 
     path, _ = locate_model(name, revision, hub, weights=False)
-    with _quiet_transformers():
+    with quiet_transformers():
         return _loaded(name, "tokenizer", AutoTokenizer.from_pretrained, path)
 
 
@@ -220,7 +220,7 @@ def _pad(tokenizer: Any) -> tuple[int, tuple[str, ...]]:
 
 
 @contextmanager
-def _quiet_transformers() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """No progress bars and no load report: what matters in it becomes an error here."""
     from transformers.utils import logging
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -112,3 +115,58 @@ def tiny_qwen(tmp_path_factory: pytest.TempPathFactory, shared_data: Callable[[s
 
     tokenizer = AutoTokenizer.from_pretrained(shared_data("qwen3-tokenizer"))
     return save_checkpoint(tmp_path_factory.mktemp("tiny-qwen"), tokenizer)
+
+
+class Conversation(BaseHTTPRequestHandler):
+    """One connection to a test's server, which answers a POST as the test says."""
+
+    protocol_version = "HTTP/1.1"
+    answer: Callable[[Conversation, Any], None]
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        type(self).answer(self, body)
+
+    def reply(self, value: Any, status: int = 200, **headers: str) -> None:
+        """JSON for a value, bytes as they are; ``Retry_After="1"`` is the header Retry-After."""
+        content = value if isinstance(value, bytes) else json.dumps(value).encode()
+        self.send_response(status)
+        own = {"Content_Type": "application/json", "Content_Length": str(len(content))}
+        for name, held in (own | headers).items():
+            self.send_header(name.replace("_", "-"), held)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *args: Any) -> None:
+        """Quiet."""
+
+
+@pytest.fixture(scope="module")
+def serve() -> Iterator[Callable[[Callable[[Conversation, Any], None]], str]]:
+    """Start a server on this machine: ``serve(answer)`` -> its address; ``answer(conversation, body)`` replies."""
+    running: list[ThreadingHTTPServer] = []
+
+    def start(answer: Callable[[Conversation, Any], None]) -> str:
+        handler = type("Answering", (Conversation,), {"answer": staticmethod(answer)})
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        running.append(server)
+        return f"http://127.0.0.1:{server.server_address[1]}"
+
+    yield start
+    for server in running:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def score_url(serve: Callable[..., str]) -> str:
+    """A server that speaks vLLM's ``/score``; its scores depend on the joined text alone."""
+
+    def answer(conversation: Conversation, body: Any) -> None:
+        prompts = [body["text_1"] + text for text in body["text_2"]]
+        rows = [{"index": index, "score": len(text) % 89 / 10 - 4} for index, text in enumerate(prompts)]
+        conversation.reply({"data": rows, "usage": {"prompt_tokens": sum(map(len, prompts))}})
+
+    return f"{serve(answer)}/score"

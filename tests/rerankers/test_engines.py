@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,21 @@ REQUESTS = [
 ]
 
 
+ABSENT = pytest.mark.skipif(find_spec("vllm") is None, reason="the package vllm is not installed")
+EVERY = [pytest.param(name, marks=[ABSENT] if name == "vllm" else []) for name in ENGINES]
+LOCAL = [case for case, name in zip(EVERY, ENGINES, strict=True) if engine_class(name).local]
+
+
 def trial(model: Path, **fields: Any) -> Trial:
+    if fields.get("engine") == "http":
+        fields = {"url": "http://127.0.0.1:9/score"} | fields
     return Trial(dataset="d", pipeline="p", reranker=str(model), **fields)
 
 
-@pytest.fixture(scope="module", params=list(ENGINES))
-def engine(request: pytest.FixtureRequest, tiny: Path) -> Reranker:
-    return load_reranker(trial(tiny, engine=request.param, batch_size=2), "cpu", "fp32")
+@pytest.fixture(scope="module", params=EVERY)
+def engine(request: pytest.FixtureRequest, tiny: Path, score_url: str) -> Reranker:
+    place = {"url": score_url} if request.param == "http" else {}
+    return load_reranker(trial(tiny, engine=request.param, batch_size=2, **place), "cpu", "fp32")
 
 
 # ------------------------------------------------------------------------------------------------- conformance
@@ -63,10 +72,13 @@ def test_requests_are_scored_each_for_itself(engine: Reranker) -> None:
 def test_work_adds_up(engine: Reranker) -> None:
     work = engine.score_many(REQUESTS).work
     assert work.pairs == 6
-    assert work.forward_calls == 3
+    assert work.forward_calls == (1 if engine.name == "vllm" else 3)
     assert work.tokens > 6 * 30
-    assert work.padding_tokens >= 0
-    assert work.truncated_pairs == work.truncated_tokens == 0
+    if engine.local:
+        assert work.padding_tokens >= 0
+        assert work.truncated_pairs == work.truncated_tokens == 0
+    else:
+        assert work.padding_tokens is work.forward_tokens is work.truncated_pairs is work.truncated_tokens is None
 
 
 def test_both_stages_are_timed_and_progress_ends_at_the_pairs(engine: Reranker) -> None:
@@ -89,13 +101,17 @@ def test_text_that_is_not_unicode_is_refused(engine: Reranker) -> None:
 
 
 def test_what_it_says_of_itself(engine: Reranker) -> None:
-    assert (engine.device, engine.dtype) == ("cpu", "fp32")
-    assert engine.load_s > 0
-    assert engine.files.path.is_dir()
-    assert engine.notes == ()
+    if engine.local:
+        assert (engine.device, engine.dtype) == ("cpu", "fp32")
+        assert engine.load_s > 0
+        assert engine.files.path.is_dir()
+    else:
+        assert (engine.device, engine.dtype, engine.load_s, engine.files) == ("remote", "remote", 0, None)
+    if engine.name not in {"http", "vllm", "sentence-transformers"}:
+        assert engine.notes == ()
 
 
-@pytest.mark.parametrize("name", list(ENGINES))
+@pytest.mark.parametrize("name", LOCAL)
 def test_truncation_is_counted(name: str, tiny: Path) -> None:
     work = load_reranker(trial(tiny, engine=name, max_length=200), "cpu", "fp32").score_many(REQUESTS).work
     assert work.truncated_pairs == 1
@@ -109,10 +125,11 @@ def test_bad_options_are_refused(name: str, fields: dict[str, Any], tiny: Path) 
         load_reranker(trial(tiny, engine=name, **fields), "cpu", "fp32")
 
 
-@pytest.mark.parametrize("name", list(ENGINES))
+@pytest.mark.parametrize("name", EVERY)
 def test_the_trials_fields_reach_the_engine(name: str, tiny: Path) -> None:
     loaded: Any = load_reranker(trial(tiny, engine=name, template="qwen3-eval", batch_size=3), "cpu", "bf16")
-    assert (loaded.dtype, loaded.batch_size, loaded.template.name) == ("bf16", 3, "qwen3-eval")
+    dtype = "bf16" if loaded.local else "remote"
+    assert (loaded.dtype, loaded.batch_size, loaded.template.name) == (dtype, 3, "qwen3-eval")
 
 
 # ------------------------------------------------------------------------------------------------- name table
@@ -133,8 +150,11 @@ def test_a_trial_without_a_reranker_has_none_to_load() -> None:
 
 
 def test_importing_is_light() -> None:
-    heavy = "import sys, bench.hub, bench.rerankers, bench.rerankers.padded, bench.rerankers.reference; "
-    heavy += "print({'torch', 'transformers', 'huggingface_hub', 'numpy'} & set(sys.modules))"
+    heavy = (
+        "import sys, bench.hub, bench.rerankers; [bench.rerankers.engine_class(n) for n in bench.rerankers.ENGINES]; "
+    )
+    heavy += "print({'torch', 'transformers', 'sentence_transformers', 'huggingface_hub', 'numpy', 'httpx2', 'vllm'} "
+    heavy += "& set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from bench.rerankers.qwen3 import Qwen3Reranker
 from bench.rerankers.qwen3.arithmetic import gate, heads, heads_on_cpu, normalise
 from bench.rerankers.qwen3.attention_loop import Loop
 from bench.rerankers.qwen3.attention_whole import Padded, Varlen
 from bench.rerankers.qwen3.kernels import choose_attention, probe
 from bench.rerankers.qwen3.matmul import Plain, Prepacked, can_prepack, gated
-from bench.types import ConfigError, DeviceError, Request
+from bench.types import DeviceError
 
 ONEDNN = can_prepack("cpu", torch.float32)
 HEADS = [(16, 8, 128), (4, 4, 8), (6, 2, 16), (8, 1, 32)]

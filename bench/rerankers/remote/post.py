@@ -1,0 +1,168 @@
+"""One JSON request to a server that may be busy, slow, wrong or gone: tried again where that can help, never for ever.
+
+Connections that fail, time-outs, 429 and 5xx are tried again, four times in all, after a wait that doubles and varies
+(so that many clients do not come back together) or that the server names in ``Retry-After``. Redirects are not
+followed: the key would go where nobody sent it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from bench.rerankers.remote.address import Address
+from bench.types import ConfigError, ModelError
+
+if TYPE_CHECKING:
+    import httpx2
+
+KEY_VARIABLE = "RERANKBENCH_API_KEY"
+TRIES = 4
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 60.0
+LARGEST_ANSWER_BYTES = 64 * 2**20
+
+
+class _AgainError(Exception):
+    """What went wrong this time, and for how long the server asks to be left alone (None: it does not say)."""
+
+    def __init__(self, what: str, wait_s: float | None = None) -> None:
+        self.what, self.wait_s = what, wait_s
+        super().__init__(what)
+
+
+def read_key() -> str | None:
+    """The key from the environment, None without one. Raises ConfigError, not quoting it, for what no header holds."""
+    key = os.environ.get(KEY_VARIABLE, "").strip()
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise ConfigError(f"${KEY_VARIABLE} holds something that is no key: blanks, line ends or letters beyond ASCII")
+    return key or None
+
+
+class Poster:
+    """Connections to one address. May be used by many threads at once."""
+
+    def __init__(self, address: Address, key: str | None, timeout_s: float, connections: int) -> None:
+        import httpx2
+
+        self._address, self._key, self._timeout_s = address, key, timeout_s
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key}"
+        self._client = httpx2.Client(
+            headers=headers,
+            timeout=timeout_s,
+            follow_redirects=False,
+            limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
+        )
+
+    def close(self) -> None:
+        self._client.close()
+
+    def post(self, body: Mapping[str, Any], documents: int, model: str) -> tuple[Any, int]:
+        """The answer's JSON, and how many tries it took. Raises ModelError with the key blotted out."""
+        content = json.dumps(body, ensure_ascii=False).encode()
+        asked = f"the server at {self._address.shown}, asked for {documents} scores of the model {model!r},"
+        for number in range(1, TRIES + 1):
+            try:
+                return self._once(content, asked), number
+            except _AgainError as error:
+                wait = error.wait_s
+                if wait is not None and wait > LONGEST_WAIT_S:
+                    raise ModelError(
+                        self.safe(f"{asked} {error.what} and wants to be left alone for {wait:.0f} s; try later")
+                    ) from None
+                if number == TRIES:
+                    raise ModelError(
+                        self.safe(
+                            f"{asked} failed {TRIES} times, the last time because it {error.what}; see that it runs, "
+                            "give it more time (timeout_s) or less to do (batch_size, concurrency)"
+                        )
+                    ) from None
+                time.sleep(FIRST_WAIT_S * 2 ** (number - 1) * random.uniform(0.5, 1.5) if wait is None else wait)
+        raise AssertionError("unreachable")
+
+    def _once(self, content: bytes, asked: str) -> Any:
+        import httpx2
+
+        deadline = time.monotonic() + self._timeout_s
+        try:
+            with self._client.stream("POST", self._address.url, content=content) as response:
+                body = self._read(response, deadline, asked)
+        except httpx2.TimeoutException:
+            raise _AgainError(f"did not answer within {self._timeout_s:g} s") from None
+        except (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.InvalidURL) as error:
+            raise ModelError(self.safe(f"{asked} cannot be asked: {error}")) from None
+        except (httpx2.TransportError, httpx2.DecodingError) as error:
+            raise _AgainError(f"could not be reached or broke off ({type(error).__name__}: {error})") from None
+        if response.status_code == 429 or response.status_code >= 500:
+            raise _AgainError(
+                f"answered {response.status_code}{_quote(body)}", _retry_after(response.headers.get("Retry-After"))
+            )
+        if response.status_code != 200:
+            raise ModelError(self.safe(f"{asked} {self._refusal(response, body)}"))
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError):
+            kind = response.headers.get("Content-Type", "no content type")
+            raise ModelError(
+                self.safe(f"{asked} answered with something that is no JSON ({kind}){_quote(body)}; check the url")
+            ) from None
+
+    def _read(self, response: httpx2.Response, deadline: float, asked: str) -> bytes:
+        """The whole body, unless it grows too large or takes too long; a server may trickle."""
+        body = bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > LARGEST_ANSWER_BYTES:
+                raise ModelError(
+                    self.safe(f"{asked} answered with more than {LARGEST_ANSWER_BYTES} bytes, which are no scores")
+                )
+            if time.monotonic() > deadline:
+                raise _AgainError(f"did not finish its answer within {self._timeout_s:g} s")
+        return bytes(body)
+
+    def _refusal(self, response: httpx2.Response, body: bytes) -> str:
+        status = response.status_code
+        form = f"it was spoken to in the form {self._address.wire.name!r}, {self._address.reason}"
+        if 300 <= status < 400:
+            place = response.headers.get("Location", "nowhere")
+            return f"redirects ({status}) to {place!r}, which is not followed; give the final address as url"
+        if status in {401, 403}:
+            held = f"refused the key in ${KEY_VARIABLE}" if self._key else f"wants a key; put it in ${KEY_VARIABLE}"
+            return f"{held} ({status}{_quote(body)})"
+        if status == 404:
+            return f"knows no such path or model (404{_quote(body)}); check the url and the reranker's name"
+        if status == 413:
+            return f"finds the request too large (413{_quote(body)}); set a smaller batch_size or shorten the documents"
+        return f"answered {status}{_quote(body)}; {form}"
+
+    def safe(self, text: str) -> str:
+        """The text without the key, which a server may quote."""
+        return text if self._key is None else text.replace(self._key, "***")
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds from now: the header holds a number of them or a date."""
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(int(value)))
+    except (ValueError, OverflowError):
+        pass
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def _quote(body: bytes) -> str:
+    text = " ".join(body[:2000].decode(errors="replace").split())
+    return f": {text[:300]}{'…' if len(text) > 300 else ''}" if text else ""
