@@ -34,6 +34,8 @@ Instruction = Annotated[str | None, typer.Option(help="What counts as relevant; 
 TemplateName = Annotated[str, typer.Option("--template", help="Prompt variant: qwen3, qwen3-eval or none.")]
 MaxLength = Annotated[int, typer.Option(min=1, help="Tokens of a whole prompt; only the document is cut to fit.")]
 
+ServerUrl = Annotated[str | None, typer.Option("--url", help="A server's endpoint that scores, for the engine http.")]
+
 
 @app.callback(invoke_without_command=True)
 def root(
@@ -56,8 +58,17 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Results folder [default: results/NAME].")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Run the trials of a config; those already finished in the results folder are not run again."""
+    """Run the trials of a config; those already finished in the results folder are not run again.
+
+    A config with the key `workload` is an engine benchmark: its engines run in turns, over the same pairs.
+    """
     from rich.console import Console
+
+    from bench.engines import is_benchmark
+
+    if is_benchmark(config):
+        _run_benchmark(config, overrides or [], out, quiet)
+        return
 
     from bench.config import load_plan
     from bench.publish import publish
@@ -86,6 +97,31 @@ def run(
         raise typer.Exit(1)
 
 
+def _run_benchmark(config: Path, overrides: list[str], out: Path | None, quiet: bool) -> None:
+    from rich.console import Console
+
+    from bench.engines.publish import run_benchmark
+    from bench.engines.terminal import print_outcome
+
+    console = Console()
+    command = shlex.join(["rerankbench", *sys.argv[1:]])
+
+    def tell(line: str) -> None:
+        if not quiet:
+            console.print(line, highlight=False, markup=False)
+
+    try:
+        outcome, report = run_benchmark(config, overrides, out, command, tell)
+    except KeyboardInterrupt:
+        print("stopped; what was measured so far is in engines.json of the results folder", file=sys.stderr)
+        raise typer.Exit(130) from None
+    if not quiet:
+        print_outcome(outcome, console)
+        console.print(f"Report: {report}", soft_wrap=True, highlight=False)
+    if any(engine.fate == "failed" for engine in outcome.engines):
+        raise typer.Exit(1)
+
+
 @app.command()
 def score(
     query: Annotated[str, typer.Argument(help="What is looked for.")],
@@ -95,11 +131,15 @@ def score(
     instruction: Instruction = None,
     template: TemplateName = "qwen3",
     max_length: MaxLength = 8192,
-    batch_size: Annotated[int, typer.Option(min=1, help="Documents per forward pass.")] = 16,
+    engine: Annotated[str, typer.Option(help="auto, or an engine's name.")] = "auto",
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Documents per pass; left out: the engine's own.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     dtype: Annotated[str, typer.Option(help="auto, fp32, fp16 or bf16.")] = "auto",
     revision: Revision = None,
     hub: HubName = "huggingface",
+    url: ServerUrl = None,
 ) -> None:
     """Score documents for one query with a reranker: load time, device, and the documents in order."""
     from bench.texts import read_documents
@@ -108,29 +148,37 @@ def score(
     from rich.console import Console
     from rich.table import Table
 
-    from bench.rerankers.qwen3 import Qwen3Reranker
+    from bench.device import resolve_device, resolve_dtype
+    from bench.rerankers import load_reranker
+    from bench.types import Trial
 
     start = time.perf_counter()
-    reranker = Qwen3Reranker(
-        model,
-        device=device,
-        dtype=_dtype(dtype),
+    trial = Trial(
+        dataset="",
+        pipeline="",
+        reranker=model,
+        reranker_revision=revision,
+        engine=engine,
+        template=template,
         batch_size=batch_size,
         max_length=max_length,
-        template=template,
-        revision=revision,
         hub=_hub(hub),
+        url=url,
     )
+    place = resolve_device(device)
+    reranker = load_reranker(trial, place, resolve_dtype(_dtype(dtype), place))
     start_s = time.perf_counter() - start
     start = time.perf_counter()
     ranked = reranker.rerank(query, documents, instruction)
     score_s = time.perf_counter() - start
     console = Console()
     console.print(
-        f"{model} loaded in {reranker.load_s:.2f} s on {reranker.device} ({reranker.dtype}), "
+        f"{model} loaded in {reranker.load_s:.2f} s on {reranker.device} ({reranker.dtype}, engine {reranker.name}), "
         f"{start_s:.2f} s with the libraries and the search for its files",
         highlight=False,
     )
+    for note in reranker.notes:
+        console.print(f"note: {note}", highlight=False, markup=False)
     console.print(f"{len(documents)} documents scored in {score_s * 1000:.0f} ms, not warmed up", highlight=False)
     table = Table(show_edge=False, pad_edge=False)
     table.add_column("rank", justify="right")
@@ -167,16 +215,89 @@ def prompt(
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(help="A results folder that a run has written.")]) -> None:
-    """Write summary.csv, report.md and report.html of a results folder again, and print the table."""
+def doctor(
+    context: typer.Context,
+    config: Annotated[Path | None, typer.Argument(help="Examine every reranker set-up of this experiment.")] = None,
+    *,
+    model: Model = "Qwen/Qwen3-Reranker-0.6B",
+    engine: Annotated[str, typer.Option(help="auto, or an engine's name.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, fp32, fp16 or bf16.")] = "auto",
+    template: TemplateName = "qwen3",
+    max_length: MaxLength = 8192,
+    revision: Revision = None,
+    hub: HubName = "huggingface",
+    url: ServerUrl = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Prove an engine before trusting it: each known way to score wrongly, measured. Exit code 1 if one is found."""
+    import json
+
     from rich.console import Console
 
-    from bench.publish import republish
+    from bench.config import load_plan
+    from bench.doctor import Patient, distinct_setups, examine, resolve
+    from bench.doctor.run import as_json as findings_as_json
+    from bench.doctor.show import show_examined, show_verdict
+    from bench.types import Trial
+
+    if config is None:
+        trial = Trial(
+            dataset="",
+            pipeline="",
+            reranker=model,
+            reranker_revision=revision,
+            engine=engine,
+            template=template,
+            max_length=max_length,
+            hub=_hub(hub),
+            device=device,
+            dtype=_dtype(dtype),
+            url=url,
+        )
+        setups = [resolve(trial)]
+    else:
+        given = [name for name in context.params if name not in ("config", "as_json") and _was_given(context, name)]
+        if given:
+            flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+            raise ConfigError(f"{flags}: the config says that; leave it out, or leave out the config")
+        setups = distinct_setups(load_plan(config))
+    console, examined = Console(highlight=False), []
+    with Console(stderr=True).status("") as status:
+        for setup in setups:
+            told = f"{setup.reranker} · {setup.engine} · "
+            each = examine(Patient(setup), lambda name, told=told: status.update(told + name))  # type: ignore[misc]
+            examined.append(each)
+            if not as_json:
+                show_examined(console, each)
+                console.print()
+    if as_json:
+        typer.echo(json.dumps(findings_as_json(examined), ensure_ascii=False, indent=2))
+    else:
+        show_verdict(console, examined)
+    if not all(each.ok for each in examined):
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="A results folder that a run has written.")]) -> None:
+    """Write the report of a results folder again, a run's or an engine benchmark's, and print the table."""
+    from rich.console import Console
+
+    from bench.engines.publish import republish as republish_benchmark
+    from bench.publish import REPRODUCE, republish
     from bench.report.terminal import print_table
 
-    results, page = republish(folder)
     console = Console()
-    print_table(results, console)
+    benchmark = None if (folder / REPRODUCE).exists() else republish_benchmark(folder)
+    if benchmark is not None:
+        from bench.engines.terminal import print_outcome
+
+        outcome, page = benchmark
+        print_outcome(outcome, console)
+    else:
+        results, page = republish(folder)
+        print_table(results, console)
     console.print(f"Report: {page}", soft_wrap=True, highlight=False)
 
 
@@ -188,6 +309,11 @@ def datasets_check(path: Annotated[Path, typer.Argument(help="A folder in BEIR l
 
     if not show_check(check_dataset(path)):
         raise typer.Exit(DataError.exit_code)
+
+
+def _was_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _hub(name: str) -> Hub:

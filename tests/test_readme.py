@@ -89,7 +89,7 @@ def test_everything_a_user_can_name_is_documented(root: Path, readme: str) -> No
     text = (root / readme).read_text(encoding="utf-8")
     commands = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
     commands += [f"datasets {command.name}" for command in datasets_app.registered_commands]
-    assert set(commands) == {"run", "score", "prompt", "report", "datasets check"}
+    assert set(commands) == {"run", "score", "prompt", "doctor", "report", "datasets check"}
     for command in commands:
         assert f"rerankbench {command}" in text
     for config in (root / "configs").glob("*.yaml"):

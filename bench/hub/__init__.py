@@ -1,8 +1,9 @@
 """A model's name becomes a folder of files that can be read, or one error that says what to do.
 
-A name is looked up in this order: ``asset:NAME`` (shipped with this package), an existing folder, a hub's id. Only
-safetensors weights are fetched or accepted: a pickle runs code when it is read. With no network the complete copy in
-the hub's cache is used; without one the failure takes seconds, not the minutes of a client that keeps retrying.
+A name is looked up in this order: ``asset:NAME`` (shipped with this package), ``shape:NAME`` (random weights in the
+shape of a published model, for profiling), an existing folder, a hub's id. Only safetensors weights are fetched or
+accepted: a pickle runs code when it is read. With no network the complete copy in the hub's cache is used; without one
+the failure takes seconds, not the minutes of a client that keeps retrying.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ from pathlib import Path
 from bench.hub.folder import fingerprint, folder_fault
 from bench.hub.huggingface import from_huggingface
 from bench.hub.modelscope import from_modelscope
+from bench.hub.shapes import find_shape, shape_checkpoint
 from bench.types import Hub, ModelError
 
-__all__ = ["ModelFiles", "fingerprint", "folder_fault", "locate_model", "resolve_model"]
+__all__ = ["ModelFiles", "fingerprint", "folder_fault", "locate_model", "located", "resolve_model"]
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """A checkpoint on disk. ``revision`` is the hub's commit, ``asset`` or ``local``.
+    """A checkpoint on disk. ``revision`` is the hub's commit, ``asset``, ``shape`` or ``local``.
 
     ``fingerprint`` is the sha256 over the names and contents of the files that decide scores; two folders with the
     same fingerprint give the same scores, wherever they lie and whatever they are called.
@@ -43,6 +45,11 @@ def resolve_model(name: str, revision: str | None = None, hub: Hub = "huggingfac
     return ModelFiles(path=path, revision=found, fingerprint=fingerprint(path))
 
 
+def located(name: str, base: Path) -> str:
+    """A model name as its loader wants it: a path written relative to the config becomes absolute, an id stays."""
+    return str((base / name).resolve()) if name.startswith((".", "/")) else name
+
+
 def locate_model(
     name: str, revision: str | None = None, hub: Hub = "huggingface", *, weights: bool = True
 ) -> tuple[Path, str]:
@@ -59,6 +66,8 @@ def locate_model(
 def _locate(name: str, revision: str | None, hub: Hub, weights: bool) -> tuple[Path, str]:
     if name.startswith("asset:"):
         return _asset(name.removeprefix("asset:")), "asset"
+    if name.startswith("shape:"):
+        return _shape(name.removeprefix("shape:"), weights), "shape"
     folder = Path(name).expanduser()
     if folder.is_dir():
         if revision is not None:
@@ -77,3 +86,10 @@ def _asset(name: str) -> Path:
     if name not in shipped:
         raise ModelError(f"no model asset:{name} is shipped with this package; it has {', '.join(shipped) or 'none'}")
     return ASSETS / name
+
+
+def _shape(name: str, weights: bool) -> Path:
+    """Random weights with the shipped reranker's tokenizer, which is all there is to find when no weights are asked."""
+    find_shape(name)
+    tokenizer = _asset("tracer-reranker")
+    return shape_checkpoint(name, tokenizer) if weights else tokenizer
