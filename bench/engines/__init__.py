@@ -11,6 +11,7 @@ engines are measured in turns within one run, and compared round by round.
 =============  ==========================================================================================
 config         the config file, checked
 workload       which pairs, and how long each prompt is
+prepare        finds device, model and pairs before anything runs
 flops          pure: the work that cannot be avoided, from a model's shape and the prompts' lengths
 memory         how far a process's memory grows above the loaded weights
 peak           what the machine's matrix product reaches
@@ -21,8 +22,10 @@ race           the rounds
 exactness      pure: score differences and changed ranks
 results        what a run leaves, as frozen values
 summary        pure: one row of figures per engine
-tables         pure: rows as tables, Markdown and CSV
-terminal       the table that is printed
+tables         pure: rows as tables
+sentences      pure: what is said beside them
+export         pure: a Markdown page, and CSV
+terminal       what is printed
 figure         the bars
 publish        the folder
 =============  ==========================================================================================

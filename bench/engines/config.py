@@ -252,6 +252,8 @@ def _override(tree: dict[str, Any], item: str, base: Path) -> None:
         return
     if (key == "model" and str(value).startswith(".")) or key == "workload.dataset":
         value = _from_base(value, base)
+    if key == "workload" and isinstance(value, dict) and "dataset" in value:
+        value["dataset"] = _from_base(value["dataset"], base)
     holder = tree
     for part in [first, *rest][:-1]:
         inner = holder.setdefault(part, {})

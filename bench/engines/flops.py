@@ -15,6 +15,9 @@ Per token and layer, one multiplication and one addition being two operations:
 The last layer's output is read at each prompt's last token only, so there every token needs its keys and values
 (2 · 2·H·Dkv), and the last tokens alone need the rest. A score is one product with ``w_yes - w_no`` (2·H).
 
+An engine may keep the system turn's states from an earlier call, and then computes a little less than this: under 1%
+of a workload of some dozens of pairs.
+
 Left out, because they are not matrix products: norms, rotations, softmax, activations, embeddings.
 """
 

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -76,13 +75,11 @@ class Link:
             self._process.stdin.flush()
         except OSError:
             raise self._ended() from None
-        start = time.monotonic()
         try:
             line = self._answers.get(timeout=self.time_limit_s)
         except queue.Empty:
             self._process.kill()
-            took = time.monotonic() - start
-            raise Lost("timeout", f"`{do}` took over {took:.0f} s, the limit; it was stopped") from None
+            raise Lost("timeout", f"`{do}` took over {self.time_limit_s:g} s, the limit; it was stopped") from None
         if line is None:
             raise self._ended()
         answer = json.loads(line)

@@ -21,7 +21,7 @@ from bench.engines.results import PeakSample
 ROWS = {"cpu": (512, 2048), "mps": (4096,), "cuda": (8192, 16384)}
 """Tokens at once, by kind of device."""
 REPEATS = 3
-AT_LEAST_S = 0.05
+AT_LEAST_S = 0.1
 """Each product is repeated until both are reached, after one that is not counted."""
 
 

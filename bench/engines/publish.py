@@ -19,11 +19,11 @@ from pathlib import Path
 import psutil
 
 from bench.engines.config import BenchmarkPlan, load_benchmark
+from bench.engines.export import csv_text, markdown
 from bench.engines.figure import figures
 from bench.engines.prepare import identity, prepare
 from bench.engines.race import Tell, run_race
 from bench.engines.results import FILE, Outcome, dump_outcome, read_outcome
-from bench.engines.tables import csv_text, markdown
 from bench.store import slug, write_atomically
 from bench.types import StoreError
 

@@ -16,7 +16,7 @@ from typing import Any
 from bench.engines.config import OWN_LABELS, Benchmark, Entrant
 from bench.engines.flops import ModelShape
 from bench.engines.link import Link, Lost
-from bench.engines.results import EngineOutcome, Outcome, Pass, PeakRound, PeakSample, Tried
+from bench.engines.results import EngineOutcome, Outcome, Pass, PeakRound, PeakSample, Tried, said_setting
 from bench.engines.search import best, search
 from bench.engines.worker import Job
 from bench.store import slug
@@ -168,7 +168,7 @@ def _searched(stable: _Stable, entrant: Entrant, tell: Tell) -> EngineOutcome:
 
     def told(tried: Tried) -> None:
         how = _rate(pairs, min(tried.seconds)) if tried.seconds else f"{tried.fate}: {tried.message}"
-        tell(f"{entrant.label}: {said(tried.setting)}: {how}")
+        tell(f"{entrant.label}: {said_setting(tried.setting)}: {how}")
 
     with stable.link(entrant.label, entrant.trial) as link:
         try:
@@ -262,11 +262,6 @@ def _lost(engine: EngineOutcome, lost: Lost, tell: Tell) -> EngineOutcome:
 
 def _rows(scores: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
     return tuple(map(tuple, scores))
-
-
-def said(setting: Mapping[str, int]) -> str:
-    """A setting in words: ``batch size 8``."""
-    return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in setting.items()) or "its own default"
 
 
 def _rate(pairs: int, seconds: float) -> str:

@@ -121,6 +121,11 @@ class Outcome:
 _OUTCOME = TypeAdapter(Outcome)
 
 
+def said_setting(setting: Mapping[str, int]) -> str:
+    """A setting in words: ``batch size 8``."""
+    return ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in setting.items()) or "its own default"
+
+
 def dump_outcome(outcome: Outcome) -> bytes:
     return _OUTCOME.dump_json(outcome, indent=1) + b"\n"
 

@@ -1,35 +1,16 @@
-"""A benchmark as tables, Markdown and CSV. Pure: the same outcome gives the same text."""
+"""A benchmark's tables, as cells. Pure."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
-
-from bench.engines.race import said
-from bench.engines.results import Outcome
-from bench.engines.summary import PeakRow, Row, Spread, peak_pairs_per_s, peaks, rows
+from bench.engines.results import Outcome, said_setting
+from bench.engines.summary import PeakRow, Row, Spread, peaks, rows
 from bench.report import words
 from bench.report.blocks import Cell, Table
-from bench.report.markdown import escape
 from bench.report.words import MISSING
 
 COLUMNS = (
     "Engine", "Pairs/s", "Needed", "Computed", "Batch", "Padding", "Memory growth", "Δp", "Rank changes", "Tokens/s",
 )  # fmt: skip
-WHAT_IS_WHAT = (
-    "Pairs/s and tokens/s: the whole call, tokenising included; median of the rounds, least and most beside it. Tokens "
-    "are those of the prompts, each counted whole.",
-    "Needed: operations that the workload needs when what prompts share is computed once, per second, as a share of "
-    "the peak of the matrix product in the same round. At 100% an engine would do nothing but the "
-    "products that cannot be avoided.",
-    "Computed: the same for the tokens that really went through the layers, padding and repeated prefixes included, "
-    "linear maps alone.",
-    "Memory growth: the highest rise above what was held once the weights were loaded.",
-    "Δp: largest difference in the probability of “yes” against one pair at a time in fp32. Rank changes: queries "
-    "whose order differs, and pairs of documents in the opposite order.",
-    "Batch: the best of those tried on a part of the workload.",
-)
 
 
 def main_table(outcome: Outcome) -> Table:
@@ -47,7 +28,7 @@ def caption(outcome: Outcome) -> str:
             f"{facts['document_tokens_median']:,.0f}"
         )
     return (
-        f"{words.clean(outcome.model['name'])} on {words.clean(_device(outcome))}: "
+        f"{words.clean(outcome.model['name'])} on {words.clean(device(outcome))}: "
         f"{words.plural(facts['queries'], 'query')}, {words.plural(facts['pairs'], 'pair')}{lengths}"
     )
 
@@ -69,7 +50,7 @@ def search_table(outcome: Outcome) -> Table | None:
     table = [
         (
             Cell(words.clean(engine.label)),
-            Cell(said(tried.setting)),
+            Cell(said_setting(tried.setting)),
             Cell(words.count(tried.pairs)),
             Cell(words.figure3(tried.pairs / min(tried.seconds)), best=tried.setting == engine.setting)
             if tried.seconds
@@ -95,69 +76,31 @@ def peak_table(outcome: Outcome) -> Table | None:
     return Table("The matrix product over the layer's own shapes", columns, table, (0, 1, 4))
 
 
-def markdown(outcome: Outcome) -> str:
-    """The report as a page."""
-    parts = [f"# Engine benchmark: {escape(outcome.name)}"]
-    if outcome.description:
-        parts.append(escape(outcome.description))
-    if not outcome.finished:
-        parts.append("> This run was stopped before its end.")
-    parts += [
-        _written(main_table(outcome)),
-        *_least_work(outcome),
-        "![Pairs per second of each engine](figures/engines.png)",
-    ]
-    for table in (ratio_table(outcome), search_table(outcome), peak_table(outcome)):
-        if table is not None:
-            parts.append(_written(table))
-    notes = said_notes(outcome)
-    if notes:
-        parts += ["## Notes", "\n".join(f"- {escape(note)}" for note in notes)]
-    parts += ["## What the columns say", "\n".join(f"- {escape(line)}" for line in WHAT_IS_WHAT)]
-    parts += ["## The machine", "\n".join(f"- {escape(fact)}" for fact in machine(outcome))]
-    parts += ["## To run it again", f"```text\n{outcome.command}\n```", f"```yaml\n{outcome.config_text.strip()}\n```"]
-    return "\n\n".join(parts) + "\n"
+def batch(row: Row) -> str:
+    """The setting in a table: ``8``, ``2,048 tokens``, or the engine's own."""
+    sizes = [f"{value:,}" if name == "batch_size" else f"{value:,} tokens" for name, value in row.setting.items()]
+    return ", ".join(sizes) or "own"
 
 
-def csv_text(outcome: Outcome) -> str:
-    """One line per engine; what is unknown is empty."""
-    out = io.StringIO()
-    lines = [_flat(row) for row in rows(outcome)]
-    writer = csv.DictWriter(out, list(lines[0]) if lines else ["engine"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return out.getvalue()
+def difference(value: float | None) -> str:
+    """A difference of probabilities: two figures, with an exponent."""
+    return MISSING if value is None else "0" if value == 0 else f"{value:.1e}"
 
 
-def said_notes(outcome: Outcome) -> list[str]:
-    """What a reader should know: engines that did not finish, what was assumed, what random weights are not."""
-    notes = [f"{engine.label}: {engine.fate}: {engine.message}" for engine in outcome.engines if engine.fate != "ok"]
-    notes += [f"{engine.label}: {note}" for engine in outcome.engines for note in engine.notes]
-    notes += [f"{row.label}: its scores differ from round to round" for row in rows(outcome) if row.repeats is False]
-    notes += [note for note in (*outcome.notes, outcome.peak_message) if note]
-    if str(outcome.model["name"]).startswith("shape:"):
-        notes.append(
-            "The weights are random: speed, memory and exactness are those of the shape, and the scores mean nothing."
-        )
-    return notes
+def ranks(row: Row) -> tuple[str, str]:
+    """Changed queries of all, and the swapped pairs as a note."""
+    if row.ranks is None:
+        return MISSING, ""
+    return f"{row.ranks.changed} of {row.ranks.queries}", words.plural(
+        row.ranks.swapped, "swap"
+    ) if row.ranks.swapped else ""
 
 
-def machine(outcome: Outcome) -> list[str]:
-    """The environment as lines of text."""
+def device(outcome: Outcome) -> str:
+    """The device by its name, and by that of the chip."""
     facts = outcome.environment
-    packages = facts.get("packages") or {}
-    known = ("torch", "transformers", "sentence-transformers", "rerankbench")
-    memory = facts.get("memory_bytes")
-    lines = [
-        f"Device: {_device(outcome)}",
-        f"Processor: {facts.get('cpu')}, {facts.get('cores_physical')} cores, {facts.get('threads')} threads",
-        f"Memory: {words.size(memory)}; free before the run: {words.size(facts.get('free_bytes'))}",
-        f"System: {facts.get('system')}, Python {facts.get('python')}",
-        "Packages: " + ", ".join(f"{name} {packages[name]}" for name in known if name in packages),
-        f"Load before the run: {facts.get('load_before')}",
-        f"Started: {outcome.started_at}",
-    ]
-    return [line for line in lines if "None" not in line]
+    name = facts.get("device_name") or (facts.get("cpu") if outcome.device == "cpu" else None)
+    return f"{outcome.device} ({name})" if name else outcome.device
 
 
 def _main_row(row: Row) -> tuple[Cell, ...]:
@@ -179,50 +122,10 @@ def _main_row(row: Row) -> tuple[Cell, ...]:
     )
 
 
-def batch(row: Row) -> str:
-    """The setting in a table: ``8``, ``2,048 tokens``, or the engine's own."""
-    sizes = [f"{value:,}" if name == "batch_size" else f"{value:,} tokens" for name, value in row.setting.items()]
-    return ", ".join(sizes) or "own"
-
-
 def _batch(row: Row) -> Cell:
     """``batch``, its unit as a note."""
     number, _, unit = batch(row).partition(" ")
     return Cell(number, unit)
-
-
-def difference(value: float | None) -> str:
-    """A difference of probabilities: two figures, with an exponent."""
-    return MISSING if value is None else "0" if value == 0 else f"{value:.1e}"
-
-
-def ranks(row: Row) -> tuple[str, str]:
-    """Changed queries of all, and the swapped pairs as a note."""
-    if row.ranks is None:
-        return MISSING, ""
-    return f"{row.ranks.changed} of {row.ranks.queries}", words.plural(
-        row.ranks.swapped, "swap"
-    ) if row.ranks.swapped else ""
-
-
-def _device(outcome: Outcome) -> str:
-    facts = outcome.environment
-    name = facts.get("device_name") or (facts.get("cpu") if outcome.device == "cpu" else None)
-    return f"{outcome.device} ({name})" if name else outcome.device
-
-
-def _least_work(outcome: Outcome) -> list[str]:
-    dtypes = dict.fromkeys(row.dtype for row in rows(outcome) if row.needed_share is not None)
-    rates = [(dtype, peak_pairs_per_s(outcome, dtype)) for dtype in dtypes]
-    written = [f"{words.figure3(rate)} pairs/s in {dtype}" for dtype, rate in rates if rate is not None]
-    if not written:
-        return []
-    needed, unshared = outcome.workload["needed_flops"], outcome.workload["unshared_flops"]
-    return [
-        f"The least work: the workload needs {needed / 1e12:,.3g} TFLOP with shared prefixes "
-        f"({unshared / 1e12:,.3g} with every pair by itself); at the measured peak that would be "
-        f"{' and '.join(written)}."
-    ]
 
 
 def _peak_row(row: PeakRow) -> tuple[Cell, ...]:
@@ -243,46 +146,3 @@ def _spread(value: Spread) -> Cell:
 
 def _times(value: Spread | None) -> Cell:
     return Cell(MISSING) if value is None else _spread(value)
-
-
-def _written(table: Table) -> str:
-    rule = "|".join(":--" if i in table.text_columns else "--:" for i in range(len(table.columns)))
-    lines = [f"**{escape(table.caption)}**", "", _line([escape(title) for title in table.columns]), f"|{rule}|"]
-    lines += [_line([_cell(cell) for cell in row]) for row in table.rows]
-    return "\n".join(lines)
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _cell(cell: Cell) -> str:
-    text = f"**{escape(cell.text)}**" if cell.best else escape(cell.text)
-    return f"{text} ({escape(cell.note)})" if cell.note else text
-
-
-def _flat(row: Row) -> dict[str, object]:
-    flat: dict[str, object] = {
-        "engine": row.label,
-        "computes": row.engine,
-        "dtype": row.dtype,
-        "status": row.fate,
-        "message": row.message,
-        "batch_size": row.setting.get("batch_size"),
-        "token_budget": row.setting.get("token_budget"),
-        "rounds": row.rounds,
-    }
-    for name in ("pairs_per_s", "tokens_per_s", "needed_share", "computed_share"):
-        value: Spread | None = getattr(row, name)
-        flat[name] = value.median if value else None
-        flat[f"{name}_least"] = value.least if value else None
-        flat[f"{name}_most"] = value.most if value else None
-    return {
-        **flat,
-        "padding_share": row.padding,
-        "growth_bytes": row.growth_bytes,
-        "largest_difference": row.difference,
-        "queries_changed": row.ranks.changed if row.ranks else None,
-        "document_pairs_swapped": row.ranks.swapped if row.ranks else None,
-        "scores_repeat": row.repeats,
-    }

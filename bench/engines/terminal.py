@@ -1,4 +1,4 @@
-"""The benchmark in a terminal: the table with as many columns as fit, then what went wrong."""
+"""The benchmark in a terminal: the table with as many columns as fit, the peak, the comparison, what went wrong."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench.engines.results import Outcome
-from bench.engines.tables import main_table, said_notes
+from bench.engines.sentences import said_comparisons, said_notes, said_peaks
+from bench.engines.tables import main_table
 from bench.report import words
 from bench.report.blocks import Cell, Table
 
@@ -43,6 +44,8 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     for row in table.rows:
         rich.add_row(*(_text(row[place]) for place in fitting(widths, console.width)))
     console.print(rich)
+    for line in (*said_peaks(outcome), *said_comparisons(outcome)):
+        console.print(line, highlight=False, markup=False)
     for note in said_notes(outcome):
         console.print(f"· {note}", highlight=False, markup=False)
 

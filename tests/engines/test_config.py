@@ -93,6 +93,8 @@ def test_a_folder_in_an_override_starts_from_the_working_folder(
     plan = load_benchmark(path, ["model=./mine", "workload={dataset: x}", "workload.dataset=set"])
     assert plan.benchmark.model == "./sub/mine"
     assert plan.workload == LabelledWorkload(dataset="./sub/set")
+    plan = load_benchmark(path, ["workload={dataset: set}"])
+    assert plan.workload == LabelledWorkload(dataset="./sub/set")
 
 
 @pytest.mark.parametrize(

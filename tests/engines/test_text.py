@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from bench.engines.export import csv_text, markdown
 from bench.engines.figure import figures
 from bench.engines.results import EngineOutcome, Outcome, Pass, PeakRound, PeakSample, Tried
 from bench.engines.summary import Spread, peak_pairs_per_s, peaks, rows
-from bench.engines.tables import csv_text, main_table, markdown, peak_table, ratio_table, search_table
+from bench.engines.tables import main_table, peak_table, ratio_table, search_table
 from bench.engines.terminal import fitting, print_outcome
 from bench.types import Trial, Work
 
@@ -186,6 +187,9 @@ def test_the_terminal_table_fits(columns: int) -> None:
     assert "6.00" in text
     assert "4.00–8.00" in text
     assert "[here]" in text
+    flowed = " ".join(text.split())
+    assert "quick against slow: 3.00 times as many pairs/s (2.00 to 4.00 over the rounds)" in flowed
+    assert "in fp32: 0.003 GFLOP/s by prepacked; mm 0.002" in flowed
     assert "…" not in text
     assert ("Δp" in text) == (columns >= 80)
     assert ("Computed" in text) == (columns >= 120)
