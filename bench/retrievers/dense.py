@@ -5,7 +5,7 @@ Document vectors may come from a cache; query vectors never do, for embedding th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -16,15 +16,14 @@ from bench.device import resolve_dtype
 from bench.hub import ModelFiles, resolve_model
 from bench.meter import Stopwatch
 from bench.retrievers.base import Progress, untold
+from bench.retrievers.batches import grouped
 from bench.retrievers.encoder import Encoder, library_versions, load_encoder
+from bench.retrievers.nearest import nearest, tie_order
 from bench.retrievers.topk import best, check_corpus, check_k
 from bench.types import ConfigError, Document, Query, Run, ScoreError, Trial
 
 CHUNK_TEXTS = 512
 """Documents embedded between two reports of progress, at least."""
-
-CHUNK_SCORES = 2**26
-"""Scores held at once: 256 MiB as 32-bit floats."""
 
 
 class DenseRetriever:
@@ -45,6 +44,7 @@ class DenseRetriever:
         self._cache, self._progress = cache, progress
         self._ids: list[str] = []
         self._documents: Any = None
+        self._order: Any = None
 
     def index(self, corpus: Sequence[Document]) -> None:
         """Embed ``corpus``, or read its vectors from the cache. Raises ScoreError for a vector that is not finite."""
@@ -59,6 +59,7 @@ class DenseRetriever:
         else:
             vectors = self._cache.get_or_compute(self._document_key(), texts, lambda: self._embed(texts))
         self._documents = torch.from_numpy(vectors).to(self._encoder.device)
+        self._order = tie_order(self._ids, self._encoder.device)
 
     def search(self, queries: Sequence[Query], k: int, stages: Stopwatch | None = None) -> Run:
         check_k(k)
@@ -69,24 +70,27 @@ class DenseRetriever:
         with stages.time("embed") if stages else nullcontext():
             vectors = self._encoder.encode([query.text for query in queries], self._query_prompt)
         with stages.time("search") if stages else nullcontext():
-            found = _nearest(vectors, self._documents, k)
+            found = nearest(vectors, self._documents, self._order, k)
             return {
                 query.id: best(scores, positions, self._ids, k)
                 for query, (scores, positions) in zip(queries, found, strict=True)
             }
 
     def _embed(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of ``texts``. Longest texts go first: like lengths save padding, and want of memory shows at once."""
+        """Vectors of ``texts``, computed longest texts first, so that want of memory shows at once."""
         self.index_from_cache = False
-        order = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
-        size = max(CHUNK_TEXTS, self._encoder.batch_size)
+        order: list[int] = []
         parts: list[Vectors] = []
-        for start in range(0, len(order), size):
-            places = order[start : start + size]
-            vectors: Vectors = self._encoder.encode([texts[i] for i in places], self._document_prompt).cpu().numpy()
+        for batches in grouped(self._encoder.batches(texts, self._document_prompt), CHUNK_TEXTS):
+            places = [place for batch in batches for place in batch]
+            encoded = self._encoder.encode_batches(
+                [[texts[i] for i in batch] for batch in batches], self._document_prompt
+            )
+            vectors: Vectors = encoded.cpu().numpy()
             self._check_finite(vectors, places)
             parts.append(vectors)
-            self._progress(start + len(places), len(order))
+            order += places
+            self._progress(len(order), len(texts))
         in_order = np.empty((len(texts), parts[0].shape[1]), dtype=np.float32)
         in_order[order] = np.concatenate(parts)
         return in_order
@@ -117,7 +121,7 @@ def load_dense(trial: Trial, device: str, cache: EmbeddingCache | None, progress
     """The trial's embedding model. Raises ConfigError without an ``embedder``, ModelError for an unusable one."""
     if trial.embedder is None:
         raise ConfigError("the retriever 'dense' needs a model: set embedder to a hub id or a folder")
-    if trial.embedder_batch_size < 1:
+    if trial.embedder_batch_size is not None and trial.embedder_batch_size < 1:
         raise ConfigError(f"embedder_batch_size is {trial.embedder_batch_size}; it is at least 1")
     files = resolve_model(trial.embedder, trial.embedder_revision, trial.hub)
     dtype = resolve_dtype(trial.dtype, device)
@@ -130,21 +134,3 @@ def load_dense(trial: Trial, device: str, cache: EmbeddingCache | None, progress
         cache=cache,
         progress=progress,
     )
-
-
-def _nearest(queries: Any, documents: Any, k: int) -> Iterator[tuple[Any, Any]]:
-    """Per query (scores, positions) of its k nearest documents and of all that tie with the k-th, as numpy arrays."""
-    k = min(k, len(documents))
-    for chunk in queries.split(max(1, CHUNK_SCORES // len(documents))):
-        scores = chunk @ documents.T
-        values, positions = scores.topk(k, dim=1)
-        last = values[:, -1:]
-        # topk leaves it open which of several equal documents it takes; rank() does not.
-        tied = ((scores >= last).sum(dim=1) > k).tolist()
-        values, positions = values.cpu().numpy(), positions.cpu().numpy()
-        for row, has_ties in enumerate(tied):
-            if has_ties:
-                places = (scores[row] >= last[row]).nonzero().squeeze(1)
-                yield scores[row][places].cpu().numpy(), places.cpu().numpy()
-            else:
-                yield values[row], positions[row]

@@ -10,41 +10,95 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.device import torch_dtype
+from bench.retrievers.batches import Batch, by_count, by_tokens
 from bench.types import ModelError
 
 LIBRARIES = ("sentence-transformers", "transformers", "tokenizers", "torch")
 
 
-class Encoder:
-    """A loaded model. Vectors leave it as 32-bit floats of length 1, whatever ``dtype`` it computes in."""
+CPU_TOKENS, DEVICE_TOKENS = 2**11, 2**14
+"""Tokens per forward pass, padding included, when nobody sets a number of texts.
 
-    def __init__(self, model: Any, device: str, dtype: str, max_length: int | None, batch_size: int) -> None:
+On a CPU 1,000 to 2,000 tokens are fastest, as ``timing embed`` measures. Elsewhere a
+pass wants more work; that figure is 64 texts of 256 tokens, and has not been measured.
+"""
+
+PLAIN_BATCH = 64
+"""Texts at a time where tokens cannot be counted, as for a table of word vectors, which has no padding to save."""
+
+COUNTED_AT_ONCE = 512
+"""Texts whose tokens are held in memory together while they are counted."""
+
+
+class Encoder:
+    """A loaded model. Vectors leave it as 32-bit floats of length 1, whatever ``dtype`` it computes in.
+
+    ``batch_size`` is the number of texts per forward pass; None fills a pass with tokens, ``token_budget`` of them.
+    """
+
+    def __init__(self, model: Any, device: str, dtype: str, max_length: int | None, batch_size: int | None) -> None:
         self.model, self.device, self.dtype = model, device, dtype
         self.max_length, self.batch_size = max_length, batch_size
+        self.token_budget = CPU_TOKENS if device == "cpu" else DEVICE_TOKENS
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether the model is a transformer with a tokenizer, so that a text has a length in tokens."""
+        return hasattr(self.model[0], "auto_model") and callable(getattr(self.model, "tokenizer", None))
 
     def own_prompt(self, role: Literal["query", "document"]) -> str:
         """What the model's authors put before a text of this role; empty where they put nothing."""
         return str((self.model.prompts or {}).get(role) or "")
 
     def encode(self, texts: Sequence[str], prompt: str) -> Any:
-        """A tensor of shape (texts, dimensions) on the device.
+        """A tensor of shape (texts, dimensions) on the device; there is at least one text.
 
         ``prompt`` is put in front of every text; an empty one means none, also where the model has one of its own.
+        """
+        import torch
+
+        if len(texts) == 1:
+            return self.encode_batches([texts], prompt)
+        batches = self.batches(texts, prompt)
+        vectors = self.encode_batches([[texts[i] for i in batch] for batch in batches], prompt)
+        in_order = torch.empty_like(vectors)
+        in_order[[place for batch in batches for place in batch]] = vectors
+        return in_order
+
+    def batches(self, texts: Sequence[str], prompt: str) -> list[Batch]:
+        """Positions of ``texts`` by forward pass, longest texts first."""
+        if self.batch_size is None and self.counts_tokens:
+            return by_tokens(self.token_lengths(texts, prompt), self.token_budget)
+        return by_count([len(text) for text in texts], self.batch_size or PLAIN_BATCH)
+
+    def encode_batches(self, batches: Sequence[Sequence[str]], prompt: str) -> Any:
+        """As ``encode``, one forward pass for each of ``batches``; the vectors of all texts in the order given.
+
         Vectors are scaled in fp32, not in the model's dtype: rounding to 8 bits after scaling would blur the cosines.
         """
+        import torch
         from torch.nn.functional import normalize
 
-        vectors = self.model.encode(
-            list(texts),
-            prompt=prompt,
-            batch_size=self.batch_size,
-            convert_to_tensor=True,
-            show_progress_bar=False,
-        )
-        return normalize(vectors.float(), dim=1)
+        parts = [
+            self.model.encode(
+                list(batch), prompt=prompt, batch_size=len(batch), convert_to_tensor=True, show_progress_bar=False
+            )
+            for batch in batches
+        ]
+        return normalize(torch.cat(parts).float(), dim=1)
+
+    def token_lengths(self, texts: Sequence[str], prompt: str) -> list[int]:
+        """Tokens of each text with its prompt, as many as the model reads; they serve to plan batches, no more."""
+        bound = self.model.max_seq_length
+        lengths: list[int] = []
+        for start in range(0, len(texts), COUNTED_AT_ONCE):
+            part = [prompt + text for text in texts[start : start + COUNTED_AT_ONCE]]
+            tokens = self.model.tokenizer(part, return_attention_mask=False, verbose=False)["input_ids"]
+            lengths += [len(ids) if bound is None else min(len(ids), bound) for ids in tokens]
+        return lengths
 
 
-def load_encoder(path: Path, device: str, dtype: str, max_length: int | None, batch_size: int) -> Encoder:
+def load_encoder(path: Path, device: str, dtype: str, max_length: int | None, batch_size: int | None) -> Encoder:
     """The model in the folder ``path``, on ``device`` in ``dtype`` (``fp32``, ``fp16``, ``bf16``).
 
     ``max_length`` bounds the tokens of a text, prompt included; None leaves the model's own bound. Code that comes

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rank_bm25 import BM25Okapi
 
@@ -29,6 +29,7 @@ def corpus_of(*texts: str) -> list[Document]:
     return [Document(f"d{n}", text) for n, text in enumerate(texts)]
 
 
+@settings(deadline=None)  # the first example imports what is used
 @given(documents, st.lists(words | st.just("unknown"), max_size=8))
 def test_okapi_scores_are_rank_bm25s_to_the_last_bit(corpus: list[list[str]], query: list[str]) -> None:
     theirs = BM25Okapi(corpus).get_scores(query)

@@ -64,7 +64,6 @@ def test_small_chunks_change_nothing(make_model: Callable[..., Path], monkeypatc
     retriever = load(make_model())
     retriever.index(CORPUS)
     whole = retriever.search(QUERIES, 3)
-    monkeypatch.setattr(dense_module, "CHUNK_SCORES", 1)
     monkeypatch.setattr(dense_module, "CHUNK_TEXTS", 1)
     told: list[tuple[int, int]] = []
     parts = load_retriever(
