@@ -23,7 +23,6 @@ class Loop:
 
         layout, known = self._layout, list(prefixes)
         out = queries.new_empty(len(queries), queries.shape[1] * queries.shape[2])
-        attend = _blocks if queries.dtype == torch.float32 else _fused
         row = 0
         for span, start, stop in zip(layout.pack.spans, layout.starts, layout.stops, strict=True):
             before_keys, before_values = known[span.parent]
@@ -33,15 +32,16 @@ class Loop:
                 known.append((all_keys, all_values))
             rows = stop - start if not last else 0 if span.shared else 1
             if rows:
-                attend(queries[row : row + rows], all_keys, all_values, out[row : row + rows])
+                _attend(queries[row : row + rows], all_keys, all_values, out[row : row + rows])
             row += rows
         return out
 
 
-def _blocks(queries: Any, keys: Any, values: Any, out: Any) -> None:
+def _attend(queries: Any, keys: Any, values: Any, out: Any) -> None:
     """[n, heads, d] over [p + n, kv_heads, d], of which the last n are the queries' own: two products and a softmax.
 
-    Query heads that share a key head lie in one matrix, so no key is copied.
+    Query heads that share a key head lie in one matrix, so no key is copied. All of it is done in fp32: on a CPU with
+    fast bf16 products torch's fused attention in bf16 takes half as long again, and rounds.
     """
     import torch
 
@@ -49,33 +49,17 @@ def _blocks(queries: Any, keys: Any, values: Any, out: Any) -> None:
     total, kv_heads, _ = keys.shape
     group = heads // kv_heads
     own = total - rows
-    keys, values = keys.permute(1, 2, 0), values.transpose(0, 1)  # [kv, d, p + n], [kv, p + n, d]
-    queries = queries.view(rows, kv_heads, group, dim).permute(1, 2, 0, 3)  # [kv, group, n, d]
+    keys, values = keys.float().permute(1, 2, 0), values.float().transpose(0, 1)  # [kv, d, p + n], [kv, p + n, d]
+    queries = queries.float().view(rows, kv_heads, group, dim).permute(1, 2, 0, 3)  # [kv, group, n, d]
     out = out.view(rows, kv_heads, group, dim)
     for start in range(0, rows, BLOCK):
         stop = min(start + BLOCK, rows)
         size, seen = stop - start, own + stop
-        asked = queries[:, :, start:stop].reshape(kv_heads, group * size, dim)
-        scores = torch.bmm(asked, keys[:, :, :seen]).mul_(1 / math.sqrt(dim))
+        asked = queries[:, :, start:stop].reshape(kv_heads, group * size, dim) * (1 / math.sqrt(dim))
+        scores = torch.bmm(asked, keys[:, :, :seen])
         if size > 1:
-            future = queries.new_full((size, size), -math.inf).triu_(1)
+            future = scores.new_full((size, size), -math.inf).triu_(1)
             scores.view(kv_heads, group, size, seen)[..., own + start :] += future
         weights = torch.softmax(scores, dim=-1)
         mixed = torch.bmm(weights, values[:, :seen])
         out[start:stop] = mixed.view(kv_heads, group, size, dim).permute(2, 0, 1, 3)
-
-
-def _fused(queries: Any, keys: Any, values: Any, out: Any) -> None:
-    """The same through torch's fused attention, which adds up in fp32 where the numbers are of half precision."""
-    import torch
-
-    rows, total = len(queries), len(keys)
-    mask = torch.ones(rows, total, dtype=torch.bool, device=queries.device).tril_(total - rows) if rows > 1 else None
-    mixed = torch.nn.functional.scaled_dot_product_attention(
-        queries.transpose(0, 1)[None],
-        keys.transpose(0, 1)[None],
-        values.transpose(0, 1)[None],
-        attn_mask=mask,
-        enable_gqa=True,
-    )
-    out.copy_(mixed[0].transpose(0, 1).flatten(1))
