@@ -126,8 +126,9 @@ def test_batch_size_changes_nothing_but_the_work(exact: Exact, tiny: Path) -> No
         assert by_size[1].work.padding_tokens == 0
         assert by_size[64].work.padding_tokens > by_size[2].work.padding_tokens > 0
     else:
-        assert {scored.work.padding_tokens for scored in by_size.values()} == {0}
-        assert len({scored.work.forward_tokens for scored in by_size.values()}) == 1  # nothing is computed twice
+        own = {scored.work.forward_tokens - scored.work.padding_tokens for scored in by_size.values()}
+        assert len(own) == 1  # nothing is computed twice
+        assert all(scored.work.padding_tokens < 64 * scored.work.forward_calls for scored in by_size.values())
 
 
 @settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])

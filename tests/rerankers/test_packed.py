@@ -173,7 +173,8 @@ def test_shared_prefixes_are_computed_once(tiny: Path) -> None:
     system = len(engine._builder.system)
     heads = sum(len(row[0].head) - system for row in prompts)
     own = sum(len(prompt.document) + len(prompt.tail) for row in prompts for prompt in row)
-    assert work.forward_tokens == heads + own
+    assert work.forward_tokens - work.padding_tokens == heads + own
+    assert work.forward_tokens % 64 == 0
     assert work.tokens == sum(len(prompt) for row in prompts for prompt in row) > 2 * work.forward_tokens
 
 

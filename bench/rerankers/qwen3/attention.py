@@ -27,10 +27,18 @@ class Layout:
     prefix_lengths: tuple[int, ...]
     positions: tuple[int, ...]
     last_rows: tuple[int, ...]
+    filling: int
+
+    def asked(self, *, last: bool) -> int:
+        """Rows whose attention is wanted."""
+        return len(self.last_rows) if last else len(self.positions) - self.filling
 
 
-def lay_out(pack: Pack, prefix_lengths: Sequence[int]) -> Layout:
-    """``prefix_lengths`` of what exists before the pack: the system turn and the carried head, 0 for what does not."""
+def lay_out(pack: Pack, prefix_lengths: Sequence[int], step: int = 1) -> Layout:
+    """``prefix_lengths`` of what exists before the pack: the system turn and the carried head, 0 for what does not.
+
+    Rows of ``filling`` behind the last span make their number a multiple of ``step``; nothing sees them.
+    """
     starts, stops, last_rows = [], [], []
     positions: list[int] = []
     lengths, row = list(prefix_lengths), 0
@@ -44,7 +52,9 @@ def lay_out(pack: Pack, prefix_lengths: Sequence[int]) -> Layout:
             lengths.append(before + len(span.tokens))
         else:
             last_rows.append(row - 1)
-    return Layout(pack, tuple(starts), tuple(stops), tuple(lengths), tuple(positions), tuple(last_rows))
+    filling = -row % step
+    positions += [0] * filling
+    return Layout(pack, tuple(starts), tuple(stops), tuple(lengths), tuple(positions), tuple(last_rows), filling)
 
 
 def becomes(layout: Layout, number: int, keys: Any, values: Any, prefixes: Sequence[KeysValues]) -> KeysValues:

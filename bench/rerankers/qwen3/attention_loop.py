@@ -34,6 +34,7 @@ class Loop:
             if rows:
                 _attend(queries[row : row + rows], all_keys, all_values, out[row : row + rows])
             row += rows
+        out[row:] = 0
         return out
 
 

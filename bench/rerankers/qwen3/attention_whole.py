@@ -46,6 +46,13 @@ def gather(own: Any, prefixes: Sequence[Any], places: Any) -> Any:
     return torch.cat([*(prefix for prefix in prefixes if prefix is not None), own])[places]
 
 
+def filled_up(rows: Any, count: int) -> Any:
+    """``rows`` and, behind them, rows of zeros up to ``count``."""
+    import torch
+
+    return rows if len(rows) == count else torch.nn.functional.pad(rows, (0, 0, 0, count - len(rows)))
+
+
 class Varlen:
     """A kernel for sequences of any lengths, laid end to end: torch's own flash attention, or that of flash-attn.
 
@@ -61,9 +68,10 @@ class Varlen:
         if last not in self._prepared:
             self._prepared[last] = self._prepare(last)
         places, *lengths = self._prepared[last]
-        all_keys = gather(keys, [pair and pair[0] for pair in prefixes], places)
-        all_values = gather(values, [pair and pair[1] for pair in prefixes], places)
-        return self._kernel(queries, all_keys, all_values, *lengths).flatten(1)
+        all_keys = gather(keys, [None if pair is None else pair[0] for pair in prefixes], places)
+        all_values = gather(values, [None if pair is None else pair[1] for pair in prefixes], places)
+        asked = queries[: self._layout.asked(last=last)]
+        return filled_up(self._kernel(asked, all_keys, all_values, *lengths).flatten(1), len(queries))
 
     def _prepare(self, last: bool) -> tuple[Any, ...]:
         import torch
@@ -92,8 +100,8 @@ class Padded:
         if last not in self._prepared:
             self._prepared[last] = self._prepare(last)
         rows, places, mask, valid = self._prepared[last]
-        all_keys = gather(keys, [pair and pair[0] for pair in prefixes], places)  # [S, K, kv_heads, d]
-        all_values = gather(values, [pair and pair[1] for pair in prefixes], places)
+        all_keys = gather(keys, [None if pair is None else pair[0] for pair in prefixes], places)  # [S, K, kv_heads, d]
+        all_values = gather(values, [None if pair is None else pair[1] for pair in prefixes], places)
         mixed = torch.nn.functional.scaled_dot_product_attention(
             queries[rows].transpose(1, 2),
             all_keys.transpose(1, 2),
@@ -101,7 +109,7 @@ class Padded:
             attn_mask=mask,
             enable_gqa=True,
         )
-        return mixed.transpose(1, 2)[valid].flatten(1)
+        return filled_up(mixed.transpose(1, 2)[valid].flatten(1), len(queries))
 
     def _prepare(self, last: bool) -> tuple[Any, ...]:
         """Rows [S, R], places [S, K], mask [S, 1, R, K] and which of the rows are no filling, [S, R].

@@ -21,8 +21,12 @@ from bench.rerankers.qwen3.weights import take_over
 from bench.rerankers.scores import nest
 from bench.types import ConfigError, ModelError, Request, Scored, Work
 
-BUDGETS = {"cpu": 1536, "mps": 4096, "cuda": 32768}
+BUDGETS = {"cpu": 1024, "mps": 4096, "cuda": 32768}
 """Tokens of a forward pass by kind of device: enough to keep the products busy, little enough to stay in memory."""
+
+ROW_STEP = 64
+"""On a CPU the rows of a pass are filled up to a multiple of this: oneDNN makes and keeps a kernel for every number of
+rows that it meets, and packs of any length would have it keep hundreds of megabytes of them."""
 
 
 class Qwen3Reranker(CausalEngine):
@@ -67,6 +71,10 @@ class Qwen3Reranker(CausalEngine):
         heads = (shape.heads, shape.kv_heads, shape.head_dim)
         self.attention, self._attention = choose_attention(self._asked, self.device, self.dtype, heads)
 
+    @property
+    def _step(self) -> int:
+        return ROW_STEP if self.device == "cpu" else 1
+
     def _matmul(self) -> Callable[[Any], Matmul]:
         if self.quantisation != "none":
             quantise = quantiser(self.quantisation, self.device, self.dtype)
@@ -93,11 +101,13 @@ class Qwen3Reranker(CausalEngine):
         check_positions(prompts, self._positions)
         with stages.time("rerank"):
             logits = self._logits(packs, len(prompts), progress)
+        filling = sum(-pack.tokens % self._step for pack in packs)
         work = Work(
             pairs=len(prompts),
             forward_calls=len(packs),
             tokens=sum(map(len, prompts)),
-            forward_tokens=sum(pack.tokens for pack in packs),
+            forward_tokens=sum(pack.tokens for pack in packs) + filling,
+            padding_tokens=filling,
             truncated_pairs=sum(prompt.cut_tokens > 0 for prompt in prompts),
             truncated_tokens=sum(prompt.cut_tokens for prompt in prompts),
         )
@@ -123,7 +133,7 @@ class Qwen3Reranker(CausalEngine):
         return ordered
 
     def _forward(self, pack: Pack, prefixes: Sequence[Prefix | None]) -> tuple[Any, Prefix | None]:
-        layout = lay_out(pack, [_length(prefix) for prefix in prefixes])
+        layout = lay_out(pack, [_length(prefix) for prefix in prefixes], self._step)
         return forward(self._weights, layout, self._attention(layout), prefixes, torch_dtype(self.dtype))
 
     def _system(self) -> Prefix:
@@ -133,14 +143,13 @@ class Qwen3Reranker(CausalEngine):
         import torch
 
         shape, system = self._weights.shape, self._builder.system
-        nothing = torch.empty(0, shape.kv_heads, shape.head_dim, dtype=torch_dtype(self.dtype), device=self.device)
-        prefix: Prefix = [(nothing, nothing)] * len(self._weights.layers)
+        nothing = (len(self._weights.layers), 2, 0, shape.kv_heads, shape.head_dim)
+        prefix: Prefix = torch.empty(nothing, dtype=torch_dtype(self.dtype), device=self.device)
         if system:
-            _, found = self._forward(Pack((Span(system, SYSTEM),), keep=CARRIED + 1), [prefix, None])
-            prefix = found or prefix
+            _, prefix = self._forward(Pack((Span(system, SYSTEM),), keep=CARRIED + 1), [prefix, None])
         self._prefix = prefix
         return prefix
 
 
 def _length(prefix: Prefix | None) -> int:
-    return 0 if prefix is None else len(prefix[0][0])
+    return 0 if prefix is None else int(prefix.shape[2])

@@ -14,8 +14,12 @@ from bench.rerankers.qwen3.attention import Attention, Layout, becomes
 from bench.rerankers.qwen3.matmul import gated
 from bench.rerankers.qwen3.weights import Layer, Weights
 
-Prefix = list[tuple[Any, Any]]
-"""Keys and values [P, kv_heads, d] of every layer."""
+Prefix = Any
+"""Keys and values of every layer: one tensor [layers, 2, P, kv_heads, d].
+
+One, and made before the first layer: small tensors that outlive a pass and lie among its large ones would keep the
+allocator from using the space between them again, and the process would grow with every pack.
+"""
 
 
 def forward(
@@ -26,18 +30,19 @@ def forward(
 
     device, eps, keep = weights.direction.device, weights.shape.eps, layout.pack.keep
     normalise, heads, multiply = weights.arithmetic
-    ids = torch.tensor([token for span in layout.pack.spans for token in span.tokens], device=device)
+    tokens = [token for span in layout.pack.spans for token in span.tokens]
+    ids = torch.tensor(tokens + [0] * layout.filling, device=device)
     rotation = weights.rotation(torch.tensor(layout.positions, device=device))
     last_rows = torch.tensor(layout.last_rows, dtype=torch.long, device=device)
     stream = weights.embedding[ids].float()  # [T, H]
-    kept: Prefix = []
+    kept = None if keep is None else _room(weights, layout.prefix_lengths[keep], dtype)
     for number, layer in enumerate(weights.layers):
         last = number == len(weights.layers) - 1
         inside = normalise(stream, layer.norm_in, eps, dtype)
         keys, values = _keys_values(layer, inside, rotation, weights)
         behind = [None if prefix is None else prefix[number] for prefix in prefixes]
-        if keep is not None:
-            kept.append(becomes(layout, keep, keys, values, behind))
+        if kept is not None:
+            kept[number, 0], kept[number, 1] = becomes(layout, keep or 0, keys, values, behind)
         if last:
             if not layout.last_rows:
                 return stream.new_empty(0), kept
@@ -48,7 +53,14 @@ def forward(
         inside = normalise(stream, layer.norm_mid, eps, dtype)
         stream = layer.down.plus(gated(layer.gate, layer.up, inside, multiply), stream)
     logits = normalise(stream, None, eps, torch.float32) @ weights.direction + weights.offset
-    return logits, kept if keep is not None else None
+    return logits, kept
+
+
+def _room(weights: Weights, tokens: int, dtype: Any) -> Prefix:
+    import torch
+
+    shape = (len(weights.layers), 2, tokens, weights.shape.kv_heads, weights.shape.head_dim)
+    return torch.empty(shape, dtype=dtype, device=weights.direction.device)
 
 
 def _keys_values(layer: Layer, inside: Any, rotation: Any, weights: Weights) -> tuple[Any, Any]:
