@@ -30,11 +30,10 @@ def forward(
 
     device, eps, keep = weights.direction.device, weights.shape.eps, layout.pack.keep
     normalise, heads, multiply = weights.arithmetic
-    tokens = [token for span in layout.pack.spans for token in span.tokens]
-    ids = torch.tensor(tokens + [0] * layout.filling, device=device)
+    ids = torch.tensor([token for span in layout.pack.spans for token in span.tokens], device=device)
     rotation = weights.rotation(torch.tensor(layout.positions, device=device))
     last_rows = torch.tensor(layout.last_rows, dtype=torch.long, device=device)
-    stream = weights.embedding[ids].float()  # [T, H]
+    stream = torch.nn.functional.pad(weights.embedding[ids].float(), (0, 0, 0, layout.filling))  # [T, H]
     kept = None if keep is None else _room(weights, layout.prefix_lengths[keep], dtype)
     for number, layer in enumerate(weights.layers):
         last = number == len(weights.layers) - 1
