@@ -218,7 +218,8 @@ Progress = Callable[[str, int, int], None]
 Dtype = Literal["auto", "fp32", "fp16", "bf16"]
 Hub = Literal["huggingface", "modelscope"]
 Quantisation = Literal["none", "int8", "int4", "int8-dynamic"]
-Status = Literal["ok", "oom", "unsupported", "failed"]
+Scenario = Literal["single_stream", "offline", "server"]
+Status = Literal["ok", "oom", "timeout", "unsupported", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +234,10 @@ class Trial:
     ``deterministic``, ``quantisation`` and ``attention`` belong to ``packed``; ``url``, ``concurrency`` and
     ``timeout_s`` to ``http``. ``None`` for an instruction is the template's own default,
     and for a prompt the embedder's own (an empty one is none).
+
+    ``batch_size`` max is the largest that fits, which the runner searches for. ``scenarios`` are the measurements of
+    speed to be taken; the fields that begin with ``server`` describe the third of them (see ``bench.load``).
+    ``memory_limit_mb`` bounds the trial's process, ``node`` names the kind of machine that a cluster runs it on.
     Paths are as written in the config, relative to its folder, so that a trial has one id on every machine.
     ``max_queries`` judges a seeded sample of the queries; None judges them all.
     """
@@ -255,7 +260,7 @@ class Trial:
     engine: str = "auto"
     template: str = "qwen3"
     instruction: str | None = None
-    batch_size: int | None = None
+    batch_size: int | Literal["max"] | None = None
     token_budget: int | None = None
     max_length: int = 8192
     deterministic: bool = False
@@ -269,12 +274,20 @@ class Trial:
     device: str = "auto"
     dtype: Dtype = "auto"
     threads: int | None = None
+    node: str | None = None
+    memory_limit_mb: int | None = None
     # judging
     measures: tuple[str, ...] = ("ndcg@10", "recall@10", "recall@100", "mrr@10", "map", "precision@10", "hit_rate@10")
     max_queries: int | None = None
+    seed: int = 0
+    # timing
+    scenarios: tuple[Scenario, ...] = ("single_stream", "offline")
     timed_queries: int = 50
     warmup_queries: int = 5
-    seed: int = 0
+    server_p99_s: float = 0.5
+    server_qps: tuple[float, ...] = ()
+    server_queries: int = 200
+    server_batch: int = 8
 
     @property
     def id(self) -> str:
@@ -297,29 +310,63 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadPoint:
+    """What a ``server`` measurement saw at one rate of arrivals.
+
+    ``latency_s`` is one raw sample per query, in order of arrival, from its *scheduled* arrival to its answer, so that
+    waiting counts. ``batches`` are (queries answered together, seconds it took), in order. ``seconds`` is the time from
+    the first scheduled arrival to the last answer. ``offered_qps`` is the rate of the Poisson process.
+    """
+
+    offered_qps: float
+    latency_s: tuple[float, ...]
+    batches: tuple[tuple[int, float], ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
     """What a trial cost. Times in seconds, memory in bytes; what a device cannot measure is None, never 0.
 
     ``latency_s`` holds one raw sample per timed query, offered one at a time, and ``stages_s`` its parts (same
-    length): ``embed``, ``search``, ``tokenise``, ``rerank``, ``rank``. Throughput is a measurement of its own, with all
-    timed queries offered at once; neither is derived from the other. ``throughput_pairs`` is None where nothing was
-    reranked. ``load_s`` is of files that have just been read for their fingerprint, so they lie in the system's page
-    cache. ``index_s`` is None when the document vectors came from the cache: nothing was measured then. ``work`` counts
-    what the quality pass did.
+    length): ``embed``, ``search``, ``tokenise``, ``rerank``, ``rank``. ``offline_s`` is one raw sample per round in
+    which all timed queries were offered at once. ``load_points`` is the server scenario, by rising rate. None is
+    derived from another; a scenario that was not asked for leaves no samples. ``offline_pairs`` is None where nothing
+    was reranked. ``warmup_s`` are the uncounted passes before, ``warmed_up`` whether they had settled.
+
+    ``load_s`` is with the model's files in the system's page cache, ``cold_load_s`` with them on disk. ``index_s`` is
+    None when the document vectors came from the cache: nothing was measured then.
+
+    Memory: the process's resident peak since it began and what was resident before anything was loaded; on a device
+    the peaks that the allocator gave out and kept, and what the driver says is in use on the whole device.
+
+    ``energy_j`` was used by the whole processor or device during the offline rounds. ``work`` counts one offline round,
+    ``model_flops`` are the operations which that round's prompts need when each is computed alone and whole, and
+    ``peak_flops_per_s`` is the matrix product's rate, measured on this device in this number format.
+    ``unmeasured`` says of a field that is None why.
     """
 
     load_s: float
     index_s: float | None
     latency_s: tuple[float, ...]
     stages_s: Mapping[str, tuple[float, ...]]
-    throughput_s: float
-    throughput_queries: int
-    throughput_pairs: int | None
+    offline_s: tuple[float, ...]
+    offline_queries: int
+    offline_pairs: int | None
     baseline_rss_bytes: int | None
     peak_rss_bytes: int | None
     peak_device_bytes: int | None
     reserved_device_bytes: int | None
     work: Work
+    driver_device_bytes: int | None = None
+    cold_load_s: float | None = None
+    warmup_s: tuple[float, ...] = ()
+    warmed_up: bool = True
+    load_points: tuple[LoadPoint, ...] = ()
+    energy_j: float | None = None
+    model_flops: float | None = None
+    peak_flops_per_s: float | None = None
+    unmeasured: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,19 +374,36 @@ class Quality:
     """What a run is worth. ``per_query`` is measure -> query id -> value, ``means`` measure -> mean over the queries.
 
     ``ceiling`` is the first stage's recall at the rerank depth; ``tied_share`` of neighbours in the top 10 tie.
+    ``work`` counts what scoring all queries to the quality pass's depth did; trials that differ in speed alone share it.
     """
 
     means: Mapping[str, Interval]
     per_query: Mapping[str, Mapping[str, float]]
     ceiling: Interval
     tied_share: float
+    work: Work = field(default_factory=Work)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """This trial's own scores of its timed queries against those of the quality pass, which batched otherwise.
+
+    ``largest_difference`` is in probability (or in the engine's own unit where it gives none); ``top10_changed`` counts
+    queries whose first ten are not the same documents in the same order.
+    """
+
+    queries: int
+    largest_difference: float
+    top10_changed: int
 
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
     """What came of a trial. ``inputs`` are fingerprints of the files it read and the versions of the libraries.
 
-    Another file or another library means another result.
+    Another file or another library means another result. ``quality`` is None where there is none to be had: the
+    weights are random, or the pairs are drawn. ``implied_by`` is the id of the smaller trial that ran out of memory, so
+    that this one was not tried.
     """
 
     trial: Trial
@@ -349,6 +413,8 @@ class TrialResult:
     inputs: Mapping[str, str] = field(default_factory=dict)
     quality: Quality | None = None
     cost: Cost | None = None
+    agreement: Agreement | None = None
+    implied_by: str | None = None
     run_file: str | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

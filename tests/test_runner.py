@@ -52,8 +52,8 @@ def test_a_trial_gives_quality_and_cost_in_one_result(small_set: Path, tmp_path:
     assert result.quality.means["ndcg@10"].mean > 0.6
     assert len(result.cost.latency_s) == 2
     assert set(result.cost.stages_s) == {"search"}
-    assert result.cost.throughput_queries == 2
-    assert result.cost.throughput_pairs is None
+    assert result.cost.offline_queries == 2
+    assert result.cost.offline_pairs is None
     assert result.cost.peak_device_bytes is None
     assert result.cost.peak_rss_bytes is None or result.cost.peak_rss_bytes > 10_000_000
     assert result.environment["packages"]["torch"]

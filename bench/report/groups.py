@@ -140,17 +140,23 @@ def _resolved(result: TrialResult, key: str, asked: str) -> str:
     return found if isinstance(found, str) and found else asked
 
 
+def offline_seconds(result: TrialResult) -> float | None:
+    """The median round of the offline scenario; None where it was not measured."""
+    return percentile(result.cost.offline_s, 50) if result.cost else None
+
+
 def queries_per_second(result: TrialResult) -> float | None:
-    cost = result.cost
-    return cost.throughput_queries / cost.throughput_s if cost and cost.throughput_s > 0 else None
+    """Of the rounds in which all timed queries were offered at once, the one in the middle."""
+    seconds = offline_seconds(result)
+    return result.cost.offline_queries / seconds if result.cost and seconds else None
 
 
 def pairs_per_second(result: TrialResult) -> float | None:
     """None without a reranker: no pairs were scored."""
-    cost = result.cost
-    if not cost or cost.throughput_s <= 0 or not cost.throughput_pairs:
+    seconds = offline_seconds(result)
+    if not result.cost or not seconds or not result.cost.offline_pairs:
         return None
-    return cost.throughput_pairs / cost.throughput_s
+    return result.cost.offline_pairs / seconds
 
 
 def judged_queries(result: TrialResult) -> int | None:

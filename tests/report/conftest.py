@@ -40,8 +40,8 @@ def cost(p50_s: float, pairs: int = 0, samples: int = 50, memory: int | None = 4
     stages = {name: tuple(part * sample for sample in latency) for name, part in shares.items()}
     counts = {"pairs": pairs * samples, "tokens": pairs * samples * 140, "padding_tokens": pairs * samples * 9, **work}
     return Cost(
-        load_s=2.1, index_s=8.4, latency_s=latency, stages_s=stages, throughput_s=sum(latency) * 0.7,
-        throughput_queries=samples, throughput_pairs=pairs * samples, baseline_rss_bytes=90 * MiB,
+        load_s=2.1, index_s=8.4, latency_s=latency, stages_s=stages, offline_s=(sum(latency) * 0.7,),
+        offline_queries=samples, offline_pairs=pairs * samples, baseline_rss_bytes=90 * MiB,
         peak_rss_bytes=memory, peak_device_bytes=device, reserved_device_bytes=device,
         work=Work(**counts) if pairs else Work(),
     )  # fmt: skip
