@@ -1,45 +1,31 @@
-"""The process of one trial: ``python -P -m bench.child FOLDER``.
+"""The process of one job: ``python -P -m bench.child FOLDER``.
 
 Reads ``FOLDER/job.json``, tells its progress as JSON lines on stdout, waits for a line on stdin before it reads the
-clock (the runner may still be using the machine), and leaves ``run.trec``, ``first_stage.trec`` and,
-last of all, ``outcome.json``. What libraries print goes to stderr, which the runner keeps as the trial's log.
+clock (the runner may still be using the machine), and leaves the rankings it made and, last of all, ``outcome.json``.
+What libraries print goes to stderr, which the runner keeps as the trial's log. When stdin ends, the runner is gone, and
+so is this process: nobody would read its answer, and it would disturb the next run's times.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import queue
 import sys
+import threading
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter
 
+from bench.job import Job, Report
+from bench.limits import is_out_of_memory, limit_memory
 from bench.store import format_run, write_atomically
-from bench.types import Cost, DeviceError, Progress, RerankBenchError, Status, Trial
+from bench.types import DeviceError, Progress, RerankBenchError
 
 READY_TO_TIME = "ready to time"
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    trial: Trial
-    base: Path
-    cache: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What became of a job; its rankings lie beside it when it went well."""
-
-    status: Status
-    message: str = ""
-    cost: Cost | None = None
-    environment: dict[str, Any] | None = None
-    notes: tuple[str, ...] = ()
+ABANDONED = 3
 
 
 def main(folder: Path) -> None:
@@ -48,38 +34,47 @@ def main(folder: Path) -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     job = TypeAdapter(Job).validate_json((folder / "job.json").read_bytes())
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(lines,), daemon=True).start()
 
     def tell(stage: str, done: int, total: int) -> None:
         print(json.dumps([stage, done, total]), file=events, flush=True)
 
     def wait_for_quiet() -> None:
         tell(READY_TO_TIME, 0, 0)
-        sys.stdin.readline()
+        lines.get()
 
     report = run_job(job, folder, tell, wait_for_quiet)
     write_atomically(folder / "outcome.json", TypeAdapter(Report).dump_json(report))
 
 
+def _listen(lines: queue.SimpleQueue[str]) -> None:
+    for line in sys.stdin:
+        lines.put(line)
+    os._exit(ABANDONED)
+
+
 def run_job(job: Job, folder: Path, tell: Progress, wait_for_quiet: Callable[[], None]) -> Report:
-    """Run the trial; whatever goes wrong becomes a status, with the traceback in the log."""
-    from bench.trial import run_trial
+    """Do the job's passes; whatever goes wrong becomes a status, with the traceback in the log."""
+    from bench.trial import carry_out
 
     try:
-        outcome = run_trial(job.trial, job.base, job.cache, tell, wait_for_quiet)
+        if job.trial.memory_limit_mb is not None:
+            limit_memory(job.trial.memory_limit_mb)
+        report, runs = carry_out(job, tell, wait_for_quiet)
     except DeviceError as error:
         return Report("unsupported", str(error))
-    except RerankBenchError as error:
-        return Report("failed", str(error))
-    except MemoryError:
-        return Report("oom", "the system had no more memory to give")
     except Exception as error:  # the trial's process is the boundary: the run must go on and the reason must be kept
+        if is_out_of_memory(error):
+            traceback.print_exc()
+            return Report("oom", str(error).splitlines()[0] if str(error) else "the system had no more memory to give")
+        if isinstance(error, RerankBenchError):
+            return Report("failed", str(error))
         traceback.print_exc()
-        if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error):  # torch, GPU and CPU
-            return Report("oom", str(error).splitlines()[0])
         return Report("failed", f"{type(error).__name__}: {error}")
-    write_atomically(folder / "run.trec", format_run(outcome.run, "run").encode())
-    write_atomically(folder / "first_stage.trec", format_run(outcome.first_stage, "first").encode())
-    return Report("ok", cost=outcome.cost, environment=outcome.environment, notes=outcome.notes)
+    for name, run in runs.items():
+        write_atomically(folder / name, format_run(run, "run").encode())
+    return report
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import Annotated, cast, get_args
 import typer
 
 from bench import __version__
-from bench.types import ConfigError, DataError, Dtype, Hub, RerankBenchError
+from bench.types import ConfigError, DataError, Dtype, Hub, RerankBenchError, StoreError
 
 app = typer.Typer(
     help="Judge two-stage retrieval: BM25, embeddings and Qwen3 rerankers, quality and cost in the same row.",
@@ -57,6 +57,16 @@ def run(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Results folder [default: results/NAME].")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Run again what ran out of memory or time before.")] = False,
+    runner: Annotated[
+        str, typer.Option("--runner", help="Where trials run: local, or ray (the machines of a cluster).")
+    ] = "local",
+    ray_address: Annotated[
+        str | None, typer.Option("--ray-address", help="A running Ray cluster: auto or HOST:PORT [default: start one].")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the cells and a guess of the time; run and write nothing.")
+    ] = False,
 ) -> None:
     """Run the trials of a config; those already finished in the results folder are not run again.
 
@@ -64,27 +74,42 @@ def run(
     """
     from rich.console import Console
 
+    from bench.cluster import check_runner, open_place
     from bench.engines import is_benchmark
 
+    check_runner(runner, ray_address)
     if is_benchmark(config):
+        if dry_run:
+            raise ConfigError("--dry-run is for configs with pipelines; an engine benchmark has no cells to list")
+        if runner != "local":
+            raise ConfigError(f"--runner {runner}: an engine benchmark compares engines on this machine; leave it out")
         _run_benchmark(config, overrides or [], out, quiet)
         return
 
     from bench.config import load_plan
+    from bench.prepare import prepare
+    from bench.process import ThisMachine
+    from bench.proof import unproven
     from bench.publish import publish
     from bench.report.terminal import print_table
-    from bench.runner import prepare, run_all
-    from bench.screen import Screen
+    from bench.runner import run_all
+    from bench.screen import Screen, tally
     from bench.store import Store, slug
 
     console = Console()
     plan = load_plan(config, overrides or ())
+    if dry_run:
+        from bench.cells_show import print_cells
+
+        print_cells(plan, out or Path("results") / slug(plan.name), console)
+        return
     command = shlex.join(["rerankbench", *sys.argv[1:]])
     with Screen(console, quiet=quiet) as screen:
-        prepared = prepare(plan, screen.tell)
+        prepared = prepare(plan, screen.tell, runs_here=runner == "local")
         store = Store(out or Path("results") / slug(plan.name))
         try:
-            results = run_all(prepared, plan, store, screen.tell, screen.done)
+            with open_place(runner, ray_address, ThisMachine(store.host_lock), screen.tell) as place:
+                results = run_all(prepared, plan, store, screen.tell, screen.done, place=place, retry=retry)
         except KeyboardInterrupt:
             print("stopped; finished trials are kept, and the same command goes on from there", file=sys.stderr)
             raise typer.Exit(130) from None
@@ -92,8 +117,12 @@ def run(
         report = publish(store, results, plan.text, command)
     if not quiet:
         print_table(results, console)
+        console.print(tally(results), highlight=False)
         console.print(f"Report: {report}", soft_wrap=True, highlight=False)
-    if any(result.status == "failed" for result in results):
+    faults = unproven(results)
+    for fault in faults:
+        print(f"error: {fault}", file=sys.stderr)
+    if faults or any(result.status == "failed" for result in results):
         raise typer.Exit(1)
 
 
@@ -299,6 +328,47 @@ def report(folder: Annotated[Path, typer.Argument(help="A results folder that a 
         results, page = republish(folder)
         print_table(results, console)
     console.print(f"Report: {page}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def plan(
+    folder: Annotated[Path, typer.Argument(metavar="RESULTS", help="A results folder that a run has written.")],
+    *,
+    qps: Annotated[float, typer.Option(help="Queries per second that arrive.")],
+    depth: Annotated[int, typer.Option(min=1, help="Candidates per query; a depth that was measured.")],
+    p99: Annotated[float, typer.Option(help="Seconds within which 99% of queries must be answered.")],
+    price_per_hour: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DEVICE=PRICE", help="Of one device, as in cuda:0=2.50, or by its name; may be repeated."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Say how many of the measured devices a load needs, what latency it then sees, and what it costs."""
+    import json
+
+    from rich.console import Console
+
+    from bench.capacity import Demand, parse_prices, plan_capacity
+    from bench.capacity_show import as_json as plan_as_json
+    from bench.capacity_show import print_plan
+    from bench.store import Store
+
+    if not (folder / "trials").is_dir():
+        raise StoreError(
+            f"{folder} is not a results folder: it has no folder named trials. Give one that `rerankbench run` wrote, "
+            "such as results/quickstart"
+        )
+    prices, demand = parse_prices(price_per_hour or ()), Demand(qps, depth, p99)
+    with Console(stderr=True).status("read the trials") as status:
+
+        def tell(done: int, total: int) -> None:
+            status.update(f"simulate the queue: {done} of {total}")
+
+        planned = plan_capacity(Store(folder).results(), demand, prices, tell)
+    if as_json:
+        typer.echo(json.dumps(plan_as_json(planned), ensure_ascii=False, indent=2))
+    else:
+        print_plan(planned, Console())
 
 
 @datasets_app.command("check")

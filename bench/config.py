@@ -3,78 +3,150 @@
 ::
 
     name: my-study
-    datasets: [path/to/folder]          # relative to this file; or {path: …, split: dev}
+    datasets: [path/to/folder]          # relative to this file; or {path: …, split: dev}; or {drawn: {queries: 4}}
     trial: {depth: 50, dtype: fp32}     # any Trial field, shared by every pipeline
     pipelines:
       BM25: {retriever: bm25}           # any Trial field, for this one
       BM25 + reranker: {retriever: bm25, reranker: Qwen/Qwen3-Reranker-0.6B}
+    axes: {batch_size: [1, 4, 16]}      # and include, exclude: see bench.axes
+    time_limit_s: 600                   # for any one trial
+
+What is said later wins: trial, the pipeline's own, axes, included cells, the command line.
 """
 
 from __future__ import annotations
 
-import difflib
-import json
 import math
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bench.measures import check_measure
+from bench.axes import ALL, Rule, Sweep, asks_for_all, read_sweep
+from bench.fields import (
+    EMBEDDER_FIELDS,
+    MODEL_FIELDS,
+    PATH_FIELDS,
+    RERANKER_FIELDS,
+    SWEPT_FIELDS,
+    TUPLE_FIELDS,
+    USE_FP16,
+    idle_fields,
+    live_values,
+    make_trial,
+    with_dtype,
+    without_idle_fields,
+)
+from bench.reading import as_json, first_problem, from_base, key_and_value, unknown, yaml_value
+from bench.synthetic import drawn_name, is_drawn
 from bench.types import ConfigError, Trial
 
-TRIAL_FIELDS = tuple(field.name for field in fields(Trial))
-OWN_FIELDS = ("dataset", "pipeline", "split")  # set by `datasets` and by a pipeline's name
-PATH_FIELDS = ("embedder", "reranker")
-EMBEDDER_FIELDS = (
-    "embedder", "embedder_revision", "embedder_max_length", "embedder_batch_size", "query_prompt", "document_prompt",
-)  # fmt: skip
-RERANKER_FIELDS = (
-    "reranker", "reranker_revision", "engine", "template", "instruction", "batch_size", "token_budget", "max_length",
-    "deterministic", "quantisation", "attention", "url", "concurrency", "timeout_s",
-)  # fmt: skip
-MODEL_FIELDS = ("hub", "device", "dtype", "threads")
+__all__ = [
+    "EMBEDDER_FIELDS",
+    "MODEL_FIELDS",
+    "RERANKER_FIELDS",
+    "Expansion",
+    "Plan",
+    "expand",
+    "load_plan",
+    "make_trial",
+    "without_idle_fields",
+]
 
-_TRIAL = TypeAdapter(Trial)
+OWN_FIELDS = ("dataset", "pipeline", "split")
+"""Set by ``datasets`` and by a pipeline's name; ``split`` may be an axis all the same."""
+FREE_TEXT = ("instruction", "query_prompt", "document_prompt", "url")
+"""Fields in which a comma is a comma, and not the gap between two values."""
+TOP_LEVEL = ("datasets", "time_limit_s")
+"""Keys beside the Trial fields that the command line can set."""
 
 
-class DatasetChoice(BaseModel):
+class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DatasetChoice(_Strict):
     path: str
     split: str = "test"
 
 
-class Experiment(BaseModel):
+class DrawnChoice(_Strict):
+    drawn: dict[str, Any] | None
+
+
+class Experiment(_Strict):
     """A config file as written, checked for shape."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     name: str
     description: str = ""
-    datasets: list[str | DatasetChoice]
+    datasets: list[Any]
     trial: dict[str, Any] = {}
     pipelines: dict[str, dict[str, Any]]
+    axes: dict[str, Any] = {}
+    include: list[dict[str, Any]] = []
+    exclude: list[dict[str, Any]] = []
+    time_limit_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a config asks for: its trials, the folder its paths start from, and the text it was read from."""
+    """What a config asks for: its trials, the folder its paths start from, and the text it was read from.
+
+    ``axes`` are the fields that a sweep varies, in the order written: those that differ between trials of one set and
+    pipeline. ``time_limit_s`` is for any one trial; None is no limit.
+    """
 
     name: str
     trials: tuple[Trial, ...]
     base: Path
     text: str
+    time_limit_s: float | None = None
+    axes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """A config's trials, equal ones once, and the fields that vary between those of one set and pipeline."""
+
+    trials: tuple[Trial, ...]
+    axes: tuple[str, ...]
 
 
 def load_plan(path: Path, overrides: Sequence[str] = ()) -> Plan:
-    """Read a config, apply ``key=value`` overrides (any Trial field, or ``datasets``) and expand it to trials.
+    """Read a config, apply ``key=value`` overrides and expand it to trials.
 
-    Overrides win over everything in the file; paths in them start from the working folder.
-    Raises ConfigError.
+    A key is any Trial field, ``use_fp16``, ``datasets`` or ``time_limit_s``. Overrides win over everything in the file;
+    paths in them start from the working folder; several values (``batch_size=1,4``) are an axis. Raises ConfigError.
     """
+    text, tree = _read(path)
+    base = path.resolve().parent
+    forced: dict[str, Any] = {}
+    for item in overrides:
+        key, value = _override(item, base)
+        (tree if key in TOP_LEVEL else forced)[key] = value
+    forced = with_dtype(forced, "the command line")
+    devices: tuple[str, ...] = ()
+    if asks_for_all(tree) or asks_for_all(forced):
+        from bench.device import all_devices
+
+        devices = all_devices()
+    expansion = expand(tree, forced, str(path), devices)
+    note = "".join(f"# override: {item}\n" for item in overrides)
+    limit = tree.get("time_limit_s")
+    return Plan(
+        name=str(tree["name"]),
+        trials=expansion.trials,
+        base=base,
+        text=note + text,
+        time_limit_s=None if limit is None else float(limit),
+        axes=expansion.axes,
+    )
+
+
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
@@ -83,139 +155,187 @@ def load_plan(path: Path, overrides: Sequence[str] = ()) -> Plan:
         raise ConfigError(f"{path} cannot be read as UTF-8 text: {error}") from error
     try:
         tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(tree, dict):
         raise ConfigError(f"{path}: expected keys such as name, datasets and pipelines, found {type(tree).__name__}")
-    base = path.resolve().parent
-    forced = dict(_override(item, base) for item in overrides)
-    if "datasets" in forced:
-        tree["datasets"] = forced.pop("datasets")
-    note = "".join(f"# override: {item}\n" for item in overrides)
-    return Plan(str(tree.get("name", path.stem)), expand(tree, forced, str(path)), base, note + text)
+    return text, tree
 
 
-def expand(tree: Mapping[str, Any], forced: Mapping[str, Any], source: str) -> tuple[Trial, ...]:
-    """Every dataset with every pipeline, in the order written; ``forced`` fields win. Equal trials appear once."""
+# ------------------------------------------------------------------------------------------------- expanding
+
+
+def expand(tree: Mapping[str, Any], forced: Mapping[str, Any], source: str, devices: Sequence[str] = ()) -> Expansion:
+    """Every dataset with every pipeline in every cell of the sweep, in the order written; ``forced`` fields win.
+
+    ``devices`` are those of this machine, which ``device: all`` stands for. Raises ConfigError, also for an axis or a
+    rule that does nothing.
+    """
+    experiment = _experiment(tree, source)
+    devices = devices if asks_for_all(tree) or asks_for_all(forced) else ()
+    sweep, fixed = read_sweep(
+        experiment.axes, experiment.include, experiment.exclude, forced,
+        pipelines=tuple(experiment.pipelines), devices=devices, source=source,
+    )  # fmt: skip
+    shared = _said_once(experiment.trial, f"{source}: trial")
+    groups: list[_Group] = []
+    for entry in experiment.datasets:
+        dataset = _dataset(entry, f"{source}: datasets")
+        for name, own in experiment.pipelines.items():
+            where = f"{source}: pipeline {name!r}"
+            values = {"split": dataset.split, **shared, **_said_once(own, where), **fixed}
+            groups.append(_group(sweep, name, {**values, "dataset": dataset.path, "pipeline": name}, where, devices))
+    _check_that_all_plays_a_part(sweep, groups, source)
+    trials = {trial.id: trial for group in groups for trial in group.kept}
+    if not trials:
+        raise ConfigError(f"{source}: exclude takes out every cell; nothing would run")
+    return Expansion(tuple(trials.values()), _varying(sweep, groups))
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The trials of one dataset and pipeline: of the grid before anything is taken out, and of the included cells."""
+
+    pipeline: str
+    sweep: Sweep
+    grid: tuple[Trial, ...]
+    further: tuple[tuple[Rule, Trial], ...]
+
+    @property
+    def kept(self) -> list[Trial]:
+        rules = [rule for rule in self.sweep.exclude if rule.concerns(self.pipeline)]
+        left = [trial for trial in self.grid if not (rules and self._taken_out(rules, trial))]
+        return [*left, *(trial for _, trial in self.further)]
+
+    def _taken_out(self, rules: Iterable[Rule], trial: Trial) -> bool:
+        values = live_values(trial)
+        return any(rule.matches(self.pipeline, values) for rule in rules)
+
+
+def _group(sweep: Sweep, name: str, values: Mapping[str, Any], where: str, devices: Sequence[str]) -> _Group:
+    if values.get("device") == ALL:
+        sweep = sweep.on(devices)
+    grid = tuple(make_trial({**values, **cell}, where) for cell in sweep.grid(name))
+    further = tuple((rule, make_trial({**values, **cell}, where)) for rule, cell in sweep.further(name))
+    return _Group(name, sweep, grid, further)
+
+
+def _check_that_all_plays_a_part(sweep: Sweep, groups: Sequence[_Group], source: str) -> None:
+    """What does nothing is a slip of the pen: it would look as if something had been measured or left out."""
+    everything = [trial for group in groups for trial in (*group.grid, *(trial for _, trial in group.further))]
+    for name in sweep.axes:
+        if all(name in idle_fields(trial) for trial in everything):
+            raise ConfigError(f"{source}: the axis {name} decides nothing in any pipeline; leave it out")
+    for rule in sweep.include:
+        own = [trial for group in groups for from_rule, trial in group.further if from_rule is rule]
+        for name in rule.values:
+            if all(name in idle_fields(trial) for trial in own):
+                raise ConfigError(f"{rule.where}: {name} decides nothing in the pipelines it is for; leave it out")
+    for rule in sweep.exclude:
+        if rule.must_match and not any(
+            rule.matches(group.pipeline, live_values(trial)) for group in groups for trial in group.grid
+        ):
+            raise ConfigError(
+                f"{rule.where}: no cell has all of {_listed(rule)}, so nothing is left out; mend it or leave it out"
+            )
+
+
+def _listed(rule: Rule) -> str:
+    return ", ".join(f"{name} {' or '.join(map(str, options))}" for name, options in rule.values.items())
+
+
+def _varying(sweep: Sweep, groups: Sequence[_Group]) -> tuple[str, ...]:
+    named = dict.fromkeys(name for group in groups for name in group.sweep.named)
+    in_order = [*(name for name in named if name not in sweep.named), *sweep.named]
+    return tuple(
+        name for name in in_order if any(len({getattr(trial, name) for trial in group.kept}) > 1 for group in groups)
+    )
+
+
+def _experiment(tree: Mapping[str, Any], source: str) -> Experiment:
     for key in tree:
         if key not in Experiment.model_fields:
-            raise ConfigError(f"{source}: {_unknown('key', str(key), tuple(Experiment.model_fields))}")
+            raise ConfigError(f"{source}: {unknown('key', str(key), tuple(Experiment.model_fields))}")
     try:
-        experiment = Experiment.model_validate_json(_json(tree, source))
+        experiment = Experiment.model_validate_json(as_json(tree, source))
     except ValidationError as error:
-        raise ConfigError(f"{source}: {_first(error)}") from error
+        raise ConfigError(f"{source}: {first_problem(error)}") from error
     if not experiment.datasets or not experiment.pipelines:
         raise ConfigError(f"{source}: at least one dataset and one pipeline are needed; nothing would run")
-    trials: dict[str, Trial] = {}
-    for choice in experiment.datasets:
-        dataset = DatasetChoice(path=choice) if isinstance(choice, str) else choice
-        for name, own in experiment.pipelines.items():
-            for key in (*experiment.trial, *own):
-                if key in OWN_FIELDS:
-                    raise ConfigError(
-                        f"{source}: {key!r} is set by the datasets list and the pipeline's name, not here"
-                    )
-            values = {**experiment.trial, **own, **forced, "dataset": dataset.path, "pipeline": name}
-            values.setdefault("split", dataset.split)
-            trial = make_trial(values, f"{source}: pipeline {name!r}")
-            trials.setdefault(trial.id, trial)
-    return tuple(trials.values())
+    limit = experiment.time_limit_s
+    if limit is not None and not (math.isfinite(limit) and limit > 0):
+        raise ConfigError(f"{source}: time_limit_s is {limit}; give seconds, more than 0, or leave it out")
+    return experiment
 
 
-def make_trial(values: Mapping[str, Any], where: str) -> Trial:
-    """A checked Trial. Fields that play no part in its pipeline are left at their defaults, so they make no new id."""
-    for key in values:
-        if key not in TRIAL_FIELDS:
-            raise ConfigError(f"{where}: {_unknown('field', str(key), TRIAL_FIELDS)}")
+def _said_once(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Fields that are not an axis: one value each, and none that is set elsewhere."""
+    for key, value in values.items():
+        if key in OWN_FIELDS:
+            raise ConfigError(f"{where}: {key!r} is set by the datasets list and the pipeline's name, not here")
+        if isinstance(value, list) and key not in TUPLE_FIELDS and key in (*SWEPT_FIELDS, USE_FP16):
+            raise ConfigError(
+                f"{where}: {key} is the list {value!r}, and a trial has one value; to try several, put lists under "
+                f"axes, as in axes: {{{key}: {value!r}}}"
+            )
+    return with_dtype(values, where)
+
+
+def _dataset(entry: Any, where: str) -> DatasetChoice:
+    """A folder and its split, or a drawn workload under the name that holds all of it."""
+    if isinstance(entry, str):
+        return DatasetChoice(path=entry)
+    if not isinstance(entry, dict):
+        raise ConfigError(f"{where}: {entry!r} is no folder; give a path, {{path: …, split: …}} or {{drawn: {{…}}}}")
     try:
-        trial = _TRIAL.validate_json(_json(values, where), strict=True)
+        if "drawn" not in entry:
+            return DatasetChoice.model_validate_json(as_json(entry, where))
+        drawn = DrawnChoice.model_validate_json(as_json(entry, where)).drawn
     except ValidationError as error:
-        raise ConfigError(f"{where}: {_first(error)}") from error
-    _check_numbers(trial, where)
-    if not trial.measures:
-        raise ConfigError(f"{where}: measures is empty; name at least one, such as ndcg@10")
-    for measure in trial.measures:
-        try:
-            check_measure(measure)
-        except ConfigError as error:
-            raise ConfigError(f"{where}: {error}") from error
-    if trial.retriever == "dense" and trial.embedder is None:
-        raise ConfigError(
-            f"{where}: retriever 'dense' needs an embedder: a sentence-transformers id, a folder or asset:…"
-        )
-    return without_idle_fields(trial)
+        raise ConfigError(f"{where}: {first_problem(error)}") from error
+    try:
+        return DatasetChoice(path=drawn_name(drawn or {}))
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
 
 
-def _check_numbers(trial: Trial, where: str) -> None:
-    for name in ("depth", "max_length", "timed_queries", "concurrency"):
-        if getattr(trial, name) < 1:
-            raise ConfigError(f"{where}: {name} is {getattr(trial, name)}; it must be at least 1")
-    for name in ("threads", "max_queries", "embedder_max_length", "embedder_batch_size", "batch_size", "token_budget"):
-        if (value := getattr(trial, name)) is not None and value < 1:
-            raise ConfigError(f"{where}: {name} is {value}; it must be at least 1, or left out")
-    if not (math.isfinite(trial.timeout_s) and trial.timeout_s > 0):
-        raise ConfigError(f"{where}: timeout_s is {trial.timeout_s}; give seconds, more than 0")
-    if trial.warmup_queries < 0:
-        raise ConfigError(f"{where}: warmup_queries is {trial.warmup_queries}; it must not be negative")
-
-
-def without_idle_fields(trial: Trial) -> Trial:
-    """The same trial with every field that decides nothing in it set to its default."""
-    idle: list[str] = []
-    if trial.retriever != "dense":
-        idle += EMBEDDER_FIELDS
-    if trial.reranker is None:
-        idle += RERANKER_FIELDS
-    if trial.retriever != "dense" and trial.reranker is None:
-        idle += MODEL_FIELDS
-    defaults: dict[str, Any] = {field.name: field.default for field in fields(Trial)}
-    return replace(trial, **{name: defaults[name] for name in idle})
+# ------------------------------------------------------------------------------------------------- overrides
 
 
 def _override(item: str, base: Path) -> tuple[str, Any]:
-    key, equals, raw = item.partition("=")
-    if not equals:
-        raise ConfigError(f"{item!r} is not key=value, such as depth=20")
-    try:
-        value = yaml.safe_load(raw)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"the value of {item!r} is not valid YAML") from error
+    """The key and what it is set to; several values are a list, as in a config."""
+    key, value = key_and_value(item, "depth=20")
     if key == "datasets":
-        paths = value if isinstance(value, list) else [part.strip() for part in str(value).split(",")]
-        return key, [_from_base(part, base) for part in paths]
-    if key not in TRIAL_FIELDS or key in ("dataset", "pipeline"):
-        known = ("datasets", *(name for name in TRIAL_FIELDS if name not in ("dataset", "pipeline")))
-        raise ConfigError(_unknown("override", key, known))
-    if key in PATH_FIELDS and isinstance(value, str) and value.startswith("."):
-        value = _from_base(value, base)
-    if key == "measures" and isinstance(value, str):
-        value = [part.strip() for part in value.split(",")]
+        return key, _datasets(value, base)
+    if key not in SWEPT_FIELDS and key not in (USE_FP16, *TOP_LEVEL):
+        raise ConfigError(unknown("override", key, (*TOP_LEVEL, *SWEPT_FIELDS)))
+    if isinstance(value, str) and "," in value and key not in FREE_TEXT:
+        value = [_piece(piece, item) for piece in value.split(",")]
+    if key in TUPLE_FIELDS and not isinstance(value, list):
+        value = [value]
+    if key in PATH_FIELDS:
+        value = [_model(each, base) for each in value] if isinstance(value, list) else _model(value, base)
     return key, value
 
 
-def _from_base(path: Any, base: Path) -> Any:
-    """A path given from the working folder, as one that starts from ``base``."""
-    if not isinstance(path, str) or Path(path).expanduser().is_absolute():
-        return path
-    relative = Path(os.path.relpath(path, base)).as_posix()
-    return relative if relative.startswith(".") else f"./{relative}"
+def _piece(piece: str, item: str) -> Any:
+    if not piece.strip():
+        raise ConfigError(f"{item!r} has nothing before or after a comma; give null for a value that is none")
+    return yaml_value(piece, item)
 
 
-def _json(value: Any, where: str) -> str:
-    try:
-        return json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{where}: holds a value that is not text, number, list or mapping ({error})") from error
+def _model(name: Any, base: Path) -> Any:
+    return from_base(name, base) if isinstance(name, str) and name.startswith(".") else name
 
 
-def _unknown(kind: str, key: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(key, known, 1, cutoff=0.5)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"unknown {kind} {key!r}.{hint} Known: {', '.join(known)}"
+def _datasets(value: Any, base: Path) -> list[Any]:
+    if isinstance(value, str) and not is_drawn(value):
+        value = [part.strip() for part in value.split(",")]
+    entries = value if isinstance(value, list) else [value]
+    return [_from_here(entry, base) for entry in entries]
 
 
-def _first(error: ValidationError) -> str:
-    problem = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in problem["loc"]) or "the config"
-    given = "" if problem["type"] == "missing" else f", given {problem['input']!r}"
-    return f"{place}: {problem['msg']}{given}"
+def _from_here(entry: Any, base: Path) -> Any:
+    if isinstance(entry, dict) and "path" in entry:
+        return {**entry, "path": from_base(entry["path"], base)}
+    return entry if isinstance(entry, str) and is_drawn(entry) else from_base(entry, base)

@@ -50,13 +50,18 @@ def resolve_device(name: str | None) -> str:
             return f"cuda:{number}"
     if kind == "mps" and torch.backends.mps.is_available():
         return "mps"
-    present = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-    if torch.backends.mps.is_available():
-        present.append("mps")
     raise DeviceError(
-        f"device {name!r} is not to be had here (torch {torch.__version__}); this machine has: {', '.join(present)}. "
-        f"Set device: auto to take the best one."
+        f"device {name!r} is not to be had here (torch {torch.__version__}); this machine has: "
+        f"{', '.join(all_devices())}. Set device: auto to take the best one."
     )
+
+
+def all_devices() -> tuple[str, ...]:
+    """Every device that torch can use here, by the name that a trial gives it: the CPU first, CUDA's, Apple's."""
+    import torch
+
+    cuda = (f"cuda:{number}" for number in range(torch.cuda.device_count())) if torch.cuda.is_available() else ()
+    return ("cpu", *cuda, *(("mps",) if torch.backends.mps.is_available() else ()))
 
 
 def resolve_dtype(dtype: str, device: str) -> str:
@@ -113,6 +118,24 @@ def peak_device_bytes(device: str) -> tuple[int | None, int | None]:
 
         return None, int(torch.mps.driver_allocated_memory())
     return None, None
+
+
+def driver_device_bytes(device: str) -> int | None:
+    """Bytes in use now by the driver's account; None on a CPU, which has no memory of its own.
+
+    On CUDA it is the whole device's, other processes included: what this one has taken for its kernels and its
+    libraries' work space is in no allocator's count, and only here. On MPS the driver tells this process's alone.
+    """
+    if device.startswith("cuda"):
+        import torch
+
+        free, total = torch.cuda.mem_get_info(device)
+        return int(total - free)
+    if device == "mps":
+        import torch
+
+        return int(torch.mps.driver_allocated_memory())
+    return None
 
 
 def environment(device: str, *, uses_torch: bool) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.measures import cut_off, evaluate, recall_ceiling, tied_share, unjudged_share
 from bench.stats import bootstrap_mean
-from bench.types import Dataset, Quality, Run, Trial, TrialResult
+from bench.types import Dataset, Quality, Run, Trial, TrialResult, Work
 
 MANY_TIES = 0.05
 MANY_CUT = 0.10
@@ -14,7 +14,7 @@ MANY_UNJUDGED = 0.50
 BUSY_PER_CORE = 0.5
 
 
-def judge(trial: Trial, dataset: Dataset, run: Run, first_stage: Run) -> Quality:
+def judge(trial: Trial, dataset: Dataset, run: Run, first_stage: Run, work: Work) -> Quality:
     """The trial's measures per query and in the mean, with intervals, and the ceiling that the first stage sets."""
     per_query = evaluate(run, dataset.qrels, trial.measures)
     return Quality(
@@ -22,6 +22,7 @@ def judge(trial: Trial, dataset: Dataset, run: Run, first_stage: Run) -> Quality
         per_query=per_query,
         ceiling=bootstrap_mean(list(recall_ceiling(first_stage, dataset.qrels, trial.depth).values()), trial.seed),
         tied_share=tied_share(run),
+        work=work,
     )
 
 
@@ -39,7 +40,7 @@ def doubts(result: TrialResult, dataset: Dataset, run: Run) -> tuple[str, ...]:
     unjudged = unjudged_share(run, dataset.qrels)
     if unjudged > MANY_UNJUDGED:
         said.append(f"{unjudged:.0%} of the top 10 are unjudged and count as not relevant; compare, do not quote alone")
-    work = result.cost.work if result.cost else None
+    work = result.quality.work if result.quality else None
     if work and work.truncated_pairs and work.truncated_pairs > MANY_CUT * work.pairs:
         share = work.truncated_pairs / work.pairs
         said.append(f"{share:.0%} of the documents were cut to fit max_length {trial.max_length}; raise it to compare")

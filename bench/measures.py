@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import threading
 import warnings
 from collections.abc import Sequence
 from itertools import pairwise
@@ -19,6 +20,8 @@ Table = Any
 
 CUT_OFF_MEASURES = ("ndcg", "ndcg_burges", "recall", "precision", "hit_rate", "mrr", "map", "f1")
 WHOLE_MEASURES = ("mrr", "map", "r_precision")
+_ONE_AT_A_TIME = threading.Lock()
+"""Held around ranx, whose kernels end the process when two threads are in them."""
 _NAME = re.compile(r"(?P<base>[a-z_0-9]+?)(?:@(?P<k>[1-9][0-9]*))?")
 
 
@@ -48,7 +51,7 @@ def evaluate(run: Run, qrels: Qrels, names: Sequence[str]) -> dict[str, dict[str
     if not answered:
         return values
     judged, ranked = _tables(run, qrels, answered)
-    with warnings.catch_warnings():
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # numba tells of integer casts inside ranx
         scores = ranx.evaluate(judged, ranked, [*names, names[0]], return_mean=False)  # one name alone it trips over
     for name in names:

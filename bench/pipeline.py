@@ -45,18 +45,23 @@ class Pipeline:
         first_stage = self.retriever.search(queries, self.depth, stages)
         if self.reranker is None:
             return Answer(first_stage, first_stage, Work())
-        candidates = {query.id: first_stage.get(query.id, ()) for query in queries}
-        requests = [
-            Request(query.text, tuple(self.texts[doc.doc_id] for doc in candidates[query.id]), self.instruction)
-            for query in queries
-        ]
+        requests = self.requests(queries, first_stage)
         scored = self.reranker.score_many(requests, stages, progress)
         with stages.time("rank"):
             run = {
-                query.id: rank(_pair(query, [doc.doc_id for doc in candidates[query.id]], scores))
+                query.id: rank(_pair(query, [doc.doc_id for doc in first_stage.get(query.id, ())], scores))
                 for query, scores in zip(queries, scored.scores, strict=True)
             }
         return Answer(run, first_stage, scored.work)
+
+    def requests(self, queries: Sequence[Query], first_stage: Run) -> list[Request]:
+        """What the reranker is asked: each query with the texts of its candidates."""
+        return [
+            Request(
+                query.text, tuple(self.texts[doc.doc_id] for doc in first_stage.get(query.id, ())), self.instruction
+            )
+            for query in queries
+        ]
 
 
 def _pair(query: Query, doc_ids: Sequence[str], scores: Sequence[float]) -> list[tuple[str, float]]:

@@ -1,192 +1,309 @@
-"""Runs many trials: a fresh process each, outcomes judged and kept one by one, finished ones not run again."""
+"""Runs many trials: outcomes judged and kept one by one, finished ones not run again, what cannot fit not tried.
+
+Quality is measured once for all trials that differ in speed alone (``bench.keys``), in a process of its own where there
+are several of them; speed is measured for each, in a process of its own. What a process dies of is a result.
+"""
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
-from pydantic import TypeAdapter
-
-from bench.child import READY_TO_TIME, Job, Report
+from bench.agreement import agree, at_depth
 from bench.config import Plan
-from bench.device import optional_versions, package_versions, resolve_device, resolve_dtype
-from bench.hub import located, resolve_model
-from bench.judge import dataset_facts, doubts, judge
+from bench.fit import largest_that_fits
+from bench.job import FIRST_STAGE, RUN, TIMED, Job, Pass, Report
+from bench.judge import doubts, judge
+from bench.keys import memory_size, needs_more_memory, quality_key
 from bench.measures import warm_up
-from bench.rerankers import check_engine, choose_engine, engine_class, extras
-from bench.store import Store, parse_run
-from bench.trial import load_trial_dataset, uses_model
-from bench.types import Dataset, Progress, Trial, TrialResult
+from bench.prepare import Prepared, can_be_judged
+from bench.process import Place, Returned, ThisMachine
+from bench.rerankers import engine_class
+from bench.steadiness import doubts_of_time
+from bench.store import LASTING, Store, parse_run
+from bench.types import Cost, ModelError, Progress, QualityPass, Run, Trial, TrialResult, Work
 
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A trial whose inputs were found: device and dtype resolved, set checked, models on disk and fingerprinted."""
-
-    trial: Trial
-    dataset: Dataset
-    inputs: Mapping[str, str]
-    notes: tuple[str, ...] = ()
-
-
-def prepare(plan: Plan, tell: Progress) -> list[Prepared]:
-    """Find every input of every trial before the first one runs, so that what is missing is said in seconds.
-
-    Raises DataError, ModelError or DeviceError.
-    """
-    datasets: dict[tuple[str, str, int | None, int], Dataset] = {}
-    software = ", ".join(f"{name} {version}" for name, version in package_versions().items())
-    prepared = []
-    for asked in plan.trials:
-        check_engine(asked)
-        key = (asked.dataset, asked.split, asked.max_queries, asked.seed)
-        if key not in datasets:
-            tell(f"check {asked.dataset}", 0, 0)
-            datasets[key] = load_trial_dataset(asked, plan.base)
-        inputs = {"dataset": datasets[key].checksum, "software": software}
-        if asked.reranker is not None and asked.engine == "auto":
-            tell(f"find {asked.reranker}", 0, 0)
-        trial, note = choose_engine(asked, plan.base)
-        for role, name, revision in (
-            ("embedder", trial.embedder, trial.embedder_revision),
-            ("reranker", trial.reranker, trial.reranker_revision),
-        ):
-            if name is not None and not (role == "reranker" and trial.url):
-                tell(f"find {name}", 0, 0)
-                files = resolve_model(located(name, plan.base), revision, trial.hub)
-                inputs[role], inputs[f"{role}_revision"] = files.fingerprint, files.revision
-        if trial.reranker is not None:
-            inputs |= optional_versions(extras(trial))
-        if trial.url:
-            inputs["reranker"] = f"served at {trial.url}; its weights cannot be seen from here"
-        prepared.append(Prepared(_resolved(trial), datasets[key], inputs, (note,) if note else ()))
-    return prepared
-
-
-def _resolved(trial: Trial) -> Trial:
-    """The trial with ``auto`` replaced by what it means here, which is what its figures belong to."""
-    if not uses_model(trial):
-        return replace(trial, device="cpu")
-    device = resolve_device(trial.device)
-    dtype: Any = resolve_dtype(trial.dtype, device)
-    size = trial.batch_size
-    if trial.reranker is not None and size is None:
-        size = engine_class(trial.engine).own_batch_size
-    return replace(trial, device=device, dtype=dtype, batch_size=size)
-
-
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """What every trial of one run shares."""
-
-    base: Path
-    store: Store
-    compiler: threading.Thread
-    load_before: float | None
-    tell: Progress
+Done = Callable[[TrialResult, bool], None]
+"""Told a result, and whether it was found in the store."""
 
 
 def run_all(
-    prepared: Sequence[Prepared], plan: Plan, store: Store, tell: Progress, done: Callable[[TrialResult, bool], None]
+    prepared: Sequence[Prepared],
+    plan: Plan,
+    store: Store,
+    tell: Progress,
+    done: Done,
+    *,
+    place: Place | None = None,
+    retry: bool = False,
 ) -> list[TrialResult]:
-    """Every result, in the order of the plan. ``done`` is told (result, whether it was found in the store)."""
-    found = {item.trial.id: store.find(item.trial, item.inputs) for item in prepared}
-    measures = sorted({name for item in prepared for name in item.trial.measures})
-    compiler = threading.Thread(target=warm_up, args=(measures,), daemon=True)
-    load_before = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
-    workshop = Workshop(plan.base, store, compiler, load_before, tell)
-    if not all(found.values()):
-        compiler.start()  # ranx compiles for about 20 s on a new machine: beside the first trial, not after it
-    results = []
+    """Every result, in the order of the plan. Those of a smaller appetite for memory run first.
+
+    ``retry`` runs again what ran out of memory or time before.
+    """
+    where = place or ThisMachine(store.host_lock)
+    shop = Workshop(plan, store, where, tell, done, retry, Counter(quality_key(item.trial) for item in prepared),
+                    _deepest(prepared))  # fmt: skip
+    if not all(store.find(item.trial, item.inputs, retry=retry) for item in prepared):
+        measures = sorted({name for item in prepared for name in item.trial.measures})
+        shop.start_compiler(measures)
+    order = sorted(range(len(prepared)), key=lambda i: _appetite(prepared[i].trial))
+    results: dict[int, TrialResult] = {}
+
+    def one(number: int) -> None:
+        results[number] = shop.result_of(prepared[number])
+
+    if where.slots == 1:
+        for number in order:
+            one(number)
+    else:
+        with ThreadPoolExecutor(where.slots) as pool:
+            try:
+                list(pool.map(one, order))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                where.cancel()
+                raise
+    return [results[number] for number in range(len(prepared))]
+
+
+def _appetite(trial: Trial) -> tuple[int, ...]:
+    return tuple(value or 0 for value in memory_size(trial))
+
+
+def _deepest(prepared: Sequence[Prepared]) -> dict[str, int]:
+    depths: dict[str, int] = {}
     for item in prepared:
-        old = found[item.trial.id]
-        result = old or _run_one(item, workshop)
-        if old is None:
-            store.write_result(result)
-        results.append(result)
-        done(result, old is not None)
-    return results
+        key = quality_key(item.trial)
+        depths[key] = max(depths.get(key, 0), item.trial.depth)
+    return depths
 
 
-def _run_one(item: Prepared, workshop: Workshop) -> TrialResult:
-    started, clock = datetime.now(UTC), time.perf_counter()
-    with tempfile.TemporaryDirectory(prefix="rerankbench-") as name:
-        folder = Path(name)
-        report = _in_own_process(item.trial, folder, workshop)
-        result = TrialResult(
-            trial=item.trial,
+@dataclass
+class Workshop:
+    """What all trials of a run share. ``sharing`` counts the trials of a quality key, ``deepest`` their depth."""
+
+    plan: Plan
+    store: Store
+    place: Place
+    tell: Progress
+    done: Done
+    retry: bool
+    sharing: Counter[str]
+    deepest: dict[str, int]
+    compiler: threading.Thread | None = None
+    peaks: dict[tuple[str, str, str, int | None, str | None], float] = field(default_factory=dict)
+    too_large: list[TrialResult] = field(default_factory=list)
+    no_quality: dict[str, str] = field(default_factory=dict)
+    load_before: float | None = field(
+        default_factory=lambda: round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+    )
+
+    def start_compiler(self, measures: list[str]) -> None:
+        """ranx compiles for about 20 s on a new machine: beside the first trial, not after it."""
+        self.compiler = threading.Thread(target=warm_up, args=(measures,), daemon=True)
+        self.compiler.start()
+
+    def result_of(self, item: Prepared) -> TrialResult:
+        """Found, implied, or measured now; kept either way before anybody is told."""
+        with self.store.lock(item.trial.id):
+            item, fault = self._with_batch_that_fits(item)
+            result = fault or self.store.find(item.trial, item.inputs, retry=self.retry)
+            found = result is not None and fault is None
+            if result is None:
+                result = self._implied(item) or self._measured(item)
+            if not found:
+                self.store.write_result(result)
+        if result.status == "oom" and result.implied_by is None:
+            self.too_large.append(result)
+        self.done(result, found)
+        return result
+
+    def _implied(self, item: Prepared) -> TrialResult | None:
+        for smaller in self.too_large:
+            if needs_more_memory(item.trial, smaller.trial):
+                said = f"not tried: a trial that is smaller in every memory axis ran out of memory ({smaller.trial.id})"
+                return replace(_unmeasured(item), status="oom", message=said, implied_by=smaller.trial.id)
+        return None
+
+    def _measured(self, item: Prepared) -> TrialResult:
+        started, clock = datetime.now(UTC), time.perf_counter()
+        made, passes = self._scores(item)
+        returned = self._run(item, Job(
+            item.trial, self.plan.base, self.store.cache.resolve(), passes, self._depth(item),
+            self.peaks.get(_peak_key(item.trial)),
+        ))  # fmt: skip
+        report = returned.report
+        result = replace(
+            _unmeasured(item),
             status=report.status,
             message=report.message,
-            dataset=dataset_facts(item.dataset),
-            inputs=item.inputs,
             cost=report.cost,
-            environment={**(report.environment or {}), "load_before": workshop.load_before},
+            environment={**report.environment, "load_before": self.load_before},
             warnings=(*item.notes, *report.notes),
             started_at=started.isoformat(timespec="microseconds"),
         )
-        if report.status == "ok":
-            result = _judged(result, item.dataset, folder, workshop)
-    return replace(result, wall_s=time.perf_counter() - clock)
+        if report.status == "failed" and returned.log:
+            result = replace(result, message=f"{report.message} (log: {self.store.log_path(item.trial)})")
+        if report.status == "ok" and report.cost is not None:
+            if report.cost.peak_flops_per_s is not None:
+                self.peaks.setdefault(_peak_key(item.trial), report.cost.peak_flops_per_s)
+            result = self._judged(item, result, made, returned)
+        return replace(result, wall_s=time.perf_counter() - clock)
+
+    def _scores(self, item: Prepared) -> tuple[QualityPass | None, tuple[Pass, ...]]:
+        """The quality pass that this trial shares, if there is one by now, and the passes left to make."""
+        key = quality_key(item.trial)
+        if not can_be_judged(item.trial):
+            return self.store.find_quality(key, item.inputs, item.trial.depth), ("speed",)
+        with self.store.lock(f"quality-{key}"):
+            made = self.store.find_quality(key, item.inputs, item.trial.depth)
+            if made is None and self.sharing[key] > 1 and key not in self.no_quality:
+                made = self._quality_pass(item)
+        if made is None and key not in self.no_quality:
+            return None, ("quality", "speed")
+        return made, ("speed",)
+
+    def _quality_pass(self, item: Prepared) -> QualityPass | None:
+        """Make it in a process of its own, with the engine's own batch size, or with 1 where that is too much."""
+        key = quality_key(item.trial)
+        own = engine_class(item.trial.engine).own_batch_size if item.trial.reranker else None
+        for size in dict.fromkeys((own, 1)):
+            trial = replace(item.trial, batch_size=size, token_budget=None, memory_limit_mb=None)
+            job = Job(trial, self.plan.base, self.store.cache.resolve(), ("quality",), self._depth(item))
+            returned = self._run(replace(item, trial=trial), job, "quality: ", f"quality-{key}")
+            if returned.report.status == "ok":
+                made = self._kept(item, returned)
+                return made
+            if returned.report.status != "oom":
+                break
+        self.no_quality[key] = f"{returned.report.status}: {returned.report.message}"
+        return None
+
+    def _kept(self, item: Prepared, returned: Returned) -> QualityPass:
+        """A quality pass as it came back, written to the store."""
+        report = returned.report
+        made = QualityPass(
+            key=quality_key(item.trial),
+            inputs=item.inputs,
+            depth=self._depth(item),
+            unit=report.unit,
+            work=report.work or Work(),
+            cold_load_s=report.cold_load_s,
+            cold_reason=report.cold_reason,
+            run=_parsed(returned, RUN),
+            first_stage=_parsed(returned, FIRST_STAGE),
+        )
+        self.store.write_quality(made)
+        return made
+
+    def _judged(self, item: Prepared, result: TrialResult, made: QualityPass | None, returned: Returned) -> TrialResult:
+        """The result with its quality, with how far its own scores are from that, and with what there is to doubt."""
+        self.tell("judge", 0, 0)
+        trial, key = item.trial, quality_key(item.trial)
+        timed = [_parsed(returned, name) for name in map(TIMED.format, trial.scenarios) if name in returned.files]
+        if made is None and RUN in returned.files:
+            made = self._kept(item, returned)
+        elif made is None and timed and not can_be_judged(trial):
+            made = QualityPass(key, item.inputs, trial.depth, returned.report.unit, Work(), False, run=timed[0])
+            self.store.write_quality(made)
+        warnings = [*result.warnings]
+        if result.cost:
+            warnings += doubts_of_time(result.cost)
+        if made is None:
+            if key in self.no_quality:
+                warnings.append(
+                    f"no quality figures: the quality pass of these settings ended as {self.no_quality[key]}"
+                )
+            return replace(result, warnings=tuple(warnings))
+        if result.cost:
+            result = replace(result, cost=_with_cold_load(result.cost, made))
+        if trial.reranker is not None:
+            reference: Run = at_depth(made.run, made.first_stage, trial.depth) if made.complete else made.run
+            result = replace(result, agreement=agree(timed, reference, made.unit))
+        if item.dataset is None or not made.complete:
+            return replace(result, warnings=tuple(warnings))
+        run, first_stage = at_depth(made.run, made.first_stage, trial.depth), made.first_stage
+        run_file = self.store.write_run(trial, item.dataset.name, key, run)
+        if trial.reranker is not None:
+            cut = {query_id: ranking[: trial.depth] for query_id, ranking in first_stage.items()}
+            self.store.write_run(trial, item.dataset.name, key, cut, ".first-stage")
+        self._let_it_time()
+        quality = judge(trial, item.dataset, run, first_stage, made.work)
+        result = replace(result, quality=quality, run_file=run_file)
+        return replace(result, warnings=(*warnings, *doubts(result, item.dataset, run)))
+
+    def _with_batch_that_fits(self, item: Prepared) -> tuple[Prepared, TrialResult | None]:
+        """The trial with ``batch_size: max`` replaced by the largest that fits; or the result that none does."""
+        trial = item.trial
+        if trial.batch_size != "max":
+            return item, None
+        size = self.store.find_fit(trial, item.inputs)
+        if size is None:
+            smallest = self._attempt(item, 1)
+            if smallest.status == "ok":
+                at_most = smallest.largest_batch or 1
+                size = largest_that_fits(lambda batch: batch == 1 or self._fits(item, batch), at_most)
+                self.store.write_fit(trial, item.inputs, size)
+            else:
+                return item, replace(_unmeasured(item), status=smallest.status, message=smallest.message)
+        note = f"batch_size max: {size} is the largest that fits"
+        return replace(item, trial=replace(trial, batch_size=size), notes=(*item.notes, note)), None
+
+    def _fits(self, item: Prepared, batch: int) -> bool:
+        report = self._attempt(item, batch)
+        if report.status in ("ok", *LASTING):
+            return report.status == "ok"
+        raise ModelError(f"while looking for the largest batch size: with {batch} the trial failed, {report.message}")
+
+    def _attempt(self, item: Prepared, batch: int) -> Report:
+        """One forward pass of so many documents, in a process that may die of it."""
+        trial = replace(item.trial, batch_size=batch)
+        job = Job(trial, self.plan.base, self.store.cache.resolve(), ("fit",), trial.depth)
+        return self._run(replace(item, trial=trial), job, f"does {batch} fit: ").report
+
+    def _run(self, item: Prepared, job: Job, what: str = "", log_name: str = "") -> Returned:
+        """Run a job where jobs run, and keep what its libraries wrote."""
+        name = item.trial.pipeline
+
+        def told(stage: str, done: int, total: int) -> None:
+            self.tell(f"{name}: {what}{stage}", done, total)
+
+        returned = self.place.run(job, told, self._let_it_time, self.plan.time_limit_s)
+        self.store.write(f"logs/{log_name or item.trial.id}.log", returned.log)
+        return returned
+
+    def _let_it_time(self) -> None:
+        """Called when a trial is about to read the clock: this process must not use the machine itself then."""
+        if self.compiler is not None and self.compiler.is_alive():
+            self.tell("wait for ranx to compile (once per machine, about 20 s)", 0, 0)
+            self.compiler.join()
+
+    def _depth(self, item: Prepared) -> int:
+        return max(item.trial.depth, self.deepest.get(quality_key(item.trial), 0))
 
 
-def _in_own_process(trial: Trial, folder: Path, workshop: Workshop) -> Report:
-    job = Job(trial, workshop.base, workshop.store.cache.resolve())
-    (folder / "job.json").write_bytes(TypeAdapter(Job).dump_json(job))
-    log_path = workshop.store.log_path(trial)
-    # -P: the folder `datasets` beside a config must not be taken for the Hugging Face package of that name
-    command = [sys.executable, "-P", "-m", "bench.child", str(folder)]
-    with (
-        log_path.open("wb") as log,
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8"
-        ) as process,
-    ):
-        try:
-            for line in process.stdout or ():
-                stage, done, total = json.loads(line)
-                workshop.tell(f"{trial.pipeline}: {stage}", done, total)
-                if stage == READY_TO_TIME:
-                    _let_it_time(process, workshop)
-            code = process.wait()
-        except BaseException:
-            process.kill()
-            raise
-    outcome = folder / "outcome.json"
-    if outcome.exists():
-        return TypeAdapter(Report).validate_json(outcome.read_bytes())
-    if code == -signal.SIGKILL:
-        return Report("oom", "the system killed the trial's process (SIGKILL), as it does when memory runs out")
-    return Report("failed", f"the trial's process ended with exit code {code} and no result; see {log_path}")
+def _unmeasured(item: Prepared) -> TrialResult:
+    now = datetime.now(UTC).isoformat(timespec="microseconds")
+    return TrialResult(
+        item.trial, "failed", dataset=item.facts, inputs=item.inputs, warnings=item.notes, started_at=now
+    )
 
 
-def _let_it_time(process: subprocess.Popen[str], workshop: Workshop) -> None:
-    """Answer a trial that is about to read the clock, once this process has stopped using the machine itself."""
-    if workshop.compiler.is_alive():
-        workshop.tell("wait for ranx to compile (once per machine, about 20 s)", 0, 0)
-        workshop.compiler.join()
-    if process.stdin:
-        process.stdin.write("go\n")
-        process.stdin.flush()
+def _with_cold_load(cost: Cost, made: QualityPass) -> Cost:
+    why = {"cold_load_s": made.cold_reason} if made.cold_load_s is None and made.cold_reason else {}
+    return replace(cost, cold_load_s=made.cold_load_s, unmeasured={**cost.unmeasured, **why})
 
 
-def _judged(result: TrialResult, dataset: Dataset, folder: Path, workshop: Workshop) -> TrialResult:
-    workshop.tell("judge", 0, 0)
-    trial = result.trial
-    run = parse_run((folder / "run.trec").read_text(encoding="utf-8"))
-    first_stage = parse_run((folder / "first_stage.trec").read_text(encoding="utf-8"))
-    run_file = workshop.store.write_run(trial, dataset.name, run)
-    if trial.reranker is not None:
-        workshop.store.write_run(trial, dataset.name, first_stage, ".first-stage")
-    result = replace(result, quality=judge(trial, dataset, run, first_stage), run_file=run_file)
-    return replace(result, warnings=(*result.warnings, *doubts(result, dataset, run)))
+def _parsed(returned: Returned, name: str) -> Run:
+    return parse_run(returned.files[name].decode())
+
+
+def _peak_key(trial: Trial) -> tuple[str, str, str, int | None, str | None]:
+    return trial.reranker or "", trial.device, trial.dtype, trial.threads, trial.node

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -67,3 +69,20 @@ class Screen:
             how = f"{result.status}: {result.message}"
         mark = "[green]✓[/]" if result.status == "ok" else "[red]✗[/]"
         self.console.print(f"{mark} {escape(name)}: {escape(how)}", highlight=False)
+
+
+_OUTCOMES = {
+    "ok": "finished",
+    "oom": "out of memory",
+    "implied": "out of memory (implied, not tried)",
+    "timeout": "over the time limit",
+    "unsupported": "not supported here",
+    "failed": "failed",
+}
+
+
+def tally(results: Sequence[TrialResult]) -> str:
+    """One line: how many trials, and what became of them."""
+    counts = Counter("implied" if result.implied_by else result.status for result in results)
+    parts = [f"{counts[name]} {words}" for name, words in _OUTCOMES.items() if counts[name]]
+    return f"{len(results)} trial{'s' if len(results) != 1 else ''}: {', '.join(parts)}"

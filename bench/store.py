@@ -3,7 +3,10 @@
 ::
 
     DIR/trials/ID.json     one TrialResult each, raw samples included
-    DIR/runs/….trec        the ranking it judged (and the first stage's, where a reranker changed it)
+    DIR/quality/KEY.json   what a quality pass did, and its rankings beside it, for every trial that shares them
+    DIR/runs/….trec        the ranking that was judged (and the first stage's, where a reranker changed it)
+    DIR/fits/ID.json       the largest batch size that fits, where a trial asked for it
+    DIR/locks/             held while a trial runs, so that two runs in one folder share its work and not its moment
     DIR/cache/             document embeddings
     DIR/logs/ID.log        what the trial's process wrote to stderr
     DIR/summary.csv        one row per trial
@@ -14,17 +17,25 @@ Every file is written beside its place and then moved there, so a reader never s
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import re
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
-from bench.types import Ranking, Run, ScoredDoc, StoreError, Trial, TrialResult, as_float32
+from bench.types import QualityPass, Ranking, Run, ScoredDoc, StoreError, Trial, TrialResult, as_float32
 
 _RESULT = TypeAdapter(TrialResult)
+_PASS = TypeAdapter(QualityPass)
+_RUNS = ("run", "first_stage")
+LASTING = ("oom", "timeout")
+"""Outcomes that are results: they are not tried again unless that is asked for."""
 
 
 class Store:
@@ -33,7 +44,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         try:
-            for name in ("trials", "runs", "cache", "logs"):
+            for name in ("trials", "quality", "runs", "fits", "cache", "logs", "locks"):
                 (folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(
@@ -51,22 +62,70 @@ class Store:
         payload = _RESULT.dump_json(result, indent=1)
         self.write(f"trials/{result.trial.id}.json", payload + b"\n")
 
-    def find(self, trial: Trial, inputs: Mapping[str, str]) -> TrialResult | None:
-        """The finished result of this trial over these very inputs; None if there is none to trust."""
+    def find(self, trial: Trial, inputs: Mapping[str, str], *, retry: bool = False) -> TrialResult | None:
+        """The finished result of this trial over these very inputs; None if there is none to trust.
+
+        A trial that ran out of memory or time is finished too, unless ``retry``; one that was implied never ran.
+        """
         path = self.folder / "trials" / f"{trial.id}.json"
         if not path.exists():
             return None
         result = read_result(path)
-        return result if result.status == "ok" and dict(result.inputs) == dict(inputs) else None
+        lasting = result.status == "ok" or (result.status in LASTING and result.implied_by is None and not retry)
+        return result if lasting and dict(result.inputs) == dict(inputs) else None
+
+    def lock(self, name: str) -> FileLock:
+        """To be held while the thing of that name is made; freed by the system when its holder dies."""
+        return FileLock(self.folder / "locks" / f"{name}.lock")
+
+    @property
+    def host_lock(self) -> Path:
+        """Held while this machine measures, so that two runs in one folder do not disturb each other's times."""
+        return self.folder / "locks" / f"machine-{slug(platform.node())}.lock"
+
+    def write_quality(self, made: QualityPass) -> None:
+        """Keep a quality pass: its rankings first, then the record that makes them count."""
+        for name in _RUNS:
+            self.write(f"quality/{made.key}.{name}.trec", format_run(getattr(made, name), "quality").encode())
+        self.write(f"quality/{made.key}.json", _PASS.dump_json(made, indent=1, exclude=set(_RUNS)) + b"\n")
+
+    def find_quality(self, key: str, inputs: Mapping[str, str], depth: int) -> QualityPass | None:
+        """The quality pass of that key over these very inputs, if one went at least to that depth."""
+        path = self.folder / "quality" / f"{key}.json"
+        if not path.exists():
+            return None
+        try:
+            made = _PASS.validate_json(path.read_bytes())
+            runs = {name: parse_run(path.with_suffix(f".{name}.trec").read_text(encoding="utf-8")) for name in _RUNS}
+        except (OSError, ValidationError, ValueError) as error:
+            raise StoreError(
+                f"{path} or a ranking beside it cannot be read ({type(error).__name__}); move it away and run again"
+            ) from error
+        return replace(made, **runs) if dict(made.inputs) == dict(inputs) and made.depth >= depth else None
+
+    def write_fit(self, trial: Trial, inputs: Mapping[str, str], size: int) -> None:
+        facts = {"inputs": dict(inputs), "largest_batch_size": size}
+        self.write(f"fits/{trial.id}.json", json.dumps(facts, ensure_ascii=False, indent=1).encode() + b"\n")
+
+    def find_fit(self, trial: Trial, inputs: Mapping[str, str]) -> int | None:
+        """The largest batch size that was found to fit; None if nobody has looked, over these inputs."""
+        path = self.folder / "fits" / f"{trial.id}.json"
+        if not path.exists():
+            return None
+        try:
+            facts = json.loads(path.read_bytes())
+            return int(facts["largest_batch_size"]) if facts["inputs"] == dict(inputs) else None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"{path} cannot be read; move it away and run again") from error
 
     def results(self) -> tuple[TrialResult, ...]:
         """Every stored result, oldest first."""
         found = [read_result(path) for path in sorted((self.folder / "trials").glob("*.json"))]
         return tuple(sorted(found, key=lambda result: result.started_at))
 
-    def write_run(self, trial: Trial, dataset: str, run: Run, suffix: str = "") -> str:
-        """Write a run as TREC lines; returns its path within the folder."""
-        name = f"runs/{slug(dataset)}.{slug(trial.pipeline)}.{trial.id}{suffix}.trec"
+    def write_run(self, trial: Trial, dataset: str, key: str, run: Run, suffix: str = "") -> str:
+        """Write a run as TREC lines; returns its path in the folder. Trials of one quality key and depth share it."""
+        name = f"runs/{slug(dataset)}.{slug(trial.pipeline)}.{key}-{trial.depth}{suffix}.trec"
         self.write(name, format_run(run, slug(trial.pipeline)).encode())
         return name
 

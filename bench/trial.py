@@ -1,4 +1,4 @@
-"""Runs one Trial in this process: load, index, the quality pass, then the speed pass. Judging happens elsewhere.
+"""Carries out one job in this process: load, index, then its passes. Judging happens elsewhere.
 
 The runner starts this in a fresh interpreter, so that the memory it reports is this trial's alone.
 """
@@ -14,32 +14,25 @@ from typing import Any
 
 from bench.cache import EmbeddingCache
 from bench.data import load_dataset
-from bench.device import environment, peak_device_bytes, resolve_dtype, set_threads, synchroniser
-from bench.hub import located
-from bench.meter import at_rest, peak_rss_bytes, rss_bytes
+from bench.device import environment, resolve_device, resolve_dtype, set_threads, synchroniser
+from bench.hub import locate_model, located
+from bench.job import FIRST_STAGE, RUN, TIMED, Job, Report
+from bench.meter import rss_bytes
+from bench.page_cache import ColdRead, weight_files
 from bench.pipeline import Pipeline
-from bench.rerankers import load_reranker
-from bench.rerankers.template import default_instruction
+from bench.rerankers import Engine, load_reranker
+from bench.rerankers.template import default_instruction, find_template
 from bench.retrievers import load_retriever
-from bench.scenarios import Latencies, Throughput, offline, single_stream
-from bench.types import Cost, Dataset, Progress, Query, Run, Trial, Work
+from bench.speed import largest_forward, speed_pass
+from bench.synthetic import drawn_dataset, is_drawn, parse_drawn
+from bench.types import Dataset, Progress, Query, Run, Trial, Work
 
+WARM = "the model was loaded once, for both passes; a sweep loads it cold for the quality pass"
 CHUNK_QUERIES = 16  # of the quality pass: often enough for a progress bar, rarely enough to batch well
 
 
 def untold(stage: str, done: int, total: int) -> None:
     """Progress that nobody watches."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a trial's process hands back: rankings to be judged, what they cost, and what was assumed on the way."""
-
-    run: Run
-    first_stage: Run
-    cost: Cost
-    environment: dict[str, Any]
-    notes: tuple[str, ...] = ()
 
 
 def uses_model(trial: Trial) -> bool:
@@ -51,74 +44,120 @@ def load_trial_dataset(trial: Trial, base: Path) -> Dataset:
     dataset = load_dataset((base / Path(trial.dataset).expanduser()).resolve(), trial.split)
     if trial.max_queries is None or trial.max_queries >= len(dataset.queries):
         return dataset
-    queries = _sample(dataset.queries, trial.max_queries, trial.seed)
+    queries = sample(dataset.queries, trial.max_queries, trial.seed)
     return replace(dataset, queries=queries, qrels={query.id: dataset.qrels[query.id] for query in queries})
 
 
-def run_trial(
-    trial: Trial,
-    base: Path,
-    cache_folder: Path,
-    progress: Progress = untold,
-    wait_for_quiet: Callable[[], None] = at_rest,
-) -> Outcome:
-    """Run a trial whose device and dtype are resolved; paths in it start from ``base``.
+def sample(queries: Sequence[Query], n: int, seed: int) -> tuple[Query, ...]:
+    """``n`` queries (or all, if fewer) drawn without replacement, in the order of the set."""
+    chosen = sorted(random.Random(seed).sample(range(len(queries)), min(n, len(queries))))
+    return tuple(queries[i] for i in chosen)
 
-    ``wait_for_quiet`` is called once, before the first reading of the clock in the speed pass.
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A pipeline with its models in memory and its corpus indexed, and what getting there took."""
+
+    pipeline: Pipeline
+    engine: Engine | None
+    dataset: Dataset
+    load_s: float
+    index_s: float | None
+
+
+def carry_out(job: Job, tell: Progress, wait_for_quiet: Callable[[], None]) -> tuple[Report, dict[str, Run]]:
+    """The report and, by file name, the rankings that were made; each pass that the job names, in its own terms.
+
+    ``wait_for_quiet`` is called once, before the first reading of the clock in the speed pass. Models are read from
+    disk rather than from the system's page cache where quality alone is asked for, so that a cold load is seen.
     """
     baseline_rss = rss_bytes()
+    trial = job.trial
     set_threads(trial.threads if uses_model(trial) else None)
-    synchronise = synchroniser(trial.device)
-    progress("read the set", 0, 0)
-    dataset = load_trial_dataset(trial, base)
+    device = resolve_device(trial.device) if uses_model(trial) else "cpu"
     trial = replace(
         trial,
-        embedder=trial.embedder and located(trial.embedder, base),
-        reranker=trial.reranker and located(trial.reranker, base),
+        device=device,
+        dtype=resolve_dtype(trial.dtype, device) if uses_model(trial) else trial.dtype,
+        embedder=trial.embedder and located(trial.embedder, job.base),
+        reranker=trial.reranker and located(trial.reranker, job.base),
     )
+    cold = None if "speed" in job.passes else ColdRead(_weights(trial))
+    loaded = _load(trial, job, tell)
+    was_cold = cold is not None and cold.was_cold()
+    report = Report(
+        "ok",
+        unit=loaded.engine.unit if loaded.engine else "score",
+        notes=loaded.engine.notes if loaded.engine else (),
+        cold_load_s=loaded.load_s if was_cold else None,
+        cold_reason=WARM if cold is None else cold.reason,
+    )
+    runs: dict[str, Run] = {}
+    if "quality" in job.passes:
+        deep = replace(loaded.pipeline, depth=max(job.depth, trial.depth))
+        runs[RUN], runs[FIRST_STAGE], work = _quality_pass(deep, loaded.dataset.queries, tell)
+        report = replace(report, work=work)
+    if "fit" in job.passes:
+        largest = largest_forward(
+            loaded.pipeline, sample(loaded.dataset.queries, trial.timed_queries, trial.seed), trial
+        )
+        report = replace(report, largest_batch=largest)
+    if "speed" in job.passes:
+        wait_for_quiet()
+        cost, timed = speed_pass(
+            loaded.pipeline,
+            sample(loaded.dataset.queries, trial.timed_queries, trial.seed),
+            trial,
+            load_s=loaded.load_s,
+            index_s=loaded.index_s,
+            baseline_rss_bytes=baseline_rss,
+            peak_flops_per_s=job.peak_flops_per_s,
+            tell=tell,
+        )
+        report = replace(report, cost=cost)
+        runs |= {TIMED.format(name): run for name, run in timed.items()}
+    return replace(report, environment=environment(device, uses_torch=uses_model(trial))), runs
 
-    progress("load models" if uses_model(trial) else "load", 0, 0)
+
+def _load(trial: Trial, job: Job, tell: Progress) -> Loaded:
+    tell("read the set", 0, 0)
+    instruction = default_instruction(trial.template) if trial.instruction is None else trial.instruction
+    dataset = _drawn(trial, instruction) if is_drawn(trial.dataset) else load_trial_dataset(trial, job.base)
+    synchronise = synchroniser(trial.device)
+    tell("load models" if uses_model(trial) else "load", 0, 0)
     start = time.perf_counter()
-    dtype = resolve_dtype(trial.dtype, trial.device) if uses_model(trial) else trial.dtype
-    retriever = load_retriever(trial, trial.device, EmbeddingCache(cache_folder), lambda n, m: progress("index", n, m))
-    reranker = load_reranker(trial, trial.device, dtype) if trial.reranker else None
+    retriever = load_retriever(trial, trial.device, EmbeddingCache(job.cache), lambda n, m: tell("index", n, m))
+    engine = load_reranker(trial, trial.device, trial.dtype) if trial.reranker else None
     synchronise()
     load_s = time.perf_counter() - start
 
-    progress("index", 0, len(dataset.corpus))
+    tell("index", 0, len(dataset.corpus))
     start = time.perf_counter()
     retriever.index(dataset.corpus)
     synchronise()
     index_s = None if retriever.index_from_cache else time.perf_counter() - start
-
-    texts = {document.id: document.content for document in dataset.corpus} if reranker else {}
-    instruction = default_instruction(trial.template) if trial.instruction is None else trial.instruction
-    pipeline = Pipeline(retriever, reranker, texts, trial.depth, instruction)
-    run, first_stage, work = _quality_pass(pipeline, dataset.queries, progress)
-    wait_for_quiet()
-    latencies, throughput = _speed_pass(pipeline, dataset.queries, trial, progress)
-    allocated, reserved = peak_device_bytes(trial.device)
-    cost = Cost(
-        load_s=load_s,
-        index_s=index_s,
-        latency_s=latencies.total_s,
-        stages_s=latencies.stages_s,
-        offline_s=(throughput.seconds,),
-        offline_queries=throughput.queries,
-        offline_pairs=throughput.pairs if reranker else None,
-        baseline_rss_bytes=baseline_rss,
-        peak_rss_bytes=peak_rss_bytes(),
-        peak_device_bytes=allocated,
-        reserved_device_bytes=reserved,
-        work=work,
-    )
-    notes = reranker.notes if reranker else ()
-    return Outcome(run, first_stage, cost, environment(trial.device, uses_torch=uses_model(trial)), notes)
+    texts = {document.id: document.content for document in dataset.corpus} if engine else {}
+    return Loaded(Pipeline(retriever, engine, texts, trial.depth, instruction), engine, dataset, load_s, index_s)
 
 
-def _quality_pass(
-    pipeline: Pipeline, queries: Sequence[Query], progress: Progress
-) -> tuple[dict[str, Any], dict[str, Any], Work]:
+def _drawn(trial: Trial, instruction: str) -> Dataset:
+    from bench.rerankers.checkpoint import load_tokenizer
+
+    tokenizer = load_tokenizer(str(trial.reranker), trial.reranker_revision, trial.hub)
+    return drawn_dataset(parse_drawn(trial.dataset), tokenizer, find_template(trial.template), instruction)
+
+
+def _weights(trial: Trial) -> list[Path]:
+    """The files of the trial's models that loading reads."""
+    found: list[Path] = []
+    for name, revision in ((trial.embedder, trial.embedder_revision), (trial.reranker, trial.reranker_revision)):
+        if name is not None and not (name == trial.reranker and trial.url):
+            folder, _ = locate_model(name, revision, trial.hub)
+            found += weight_files(folder)
+    return found
+
+
+def _quality_pass(pipeline: Pipeline, queries: Sequence[Query], tell: Progress) -> tuple[Run, Run, Work]:
     run: dict[str, Any] = {}
     first_stage: dict[str, Any] = {}
     work = Work()
@@ -128,7 +167,7 @@ def _quality_pass(
         base = start * per_query
 
         def told(done: int, base: int = base) -> None:
-            progress(what, base + done, len(queries) * per_query)
+            tell(what, base + done, len(queries) * per_query)
 
         told(0)
         answer = pipeline.answer(queries[start : start + CHUNK_QUERIES], progress=told)
@@ -136,25 +175,3 @@ def _quality_pass(
         first_stage |= answer.first_stage
         work += answer.work
     return run, first_stage, work
-
-
-def _speed_pass(
-    pipeline: Pipeline, queries: Sequence[Query], trial: Trial, progress: Progress
-) -> tuple[Latencies, Throughput]:
-    """Latency one query at a time, then throughput all at once, over one seeded sample of the queries."""
-    synchronise = synchroniser(trial.device)
-    timed = _sample(queries, trial.timed_queries, trial.seed)
-    for number, query in enumerate(_sample(queries, trial.warmup_queries, trial.seed + 1)):
-        progress("warm up", number, trial.warmup_queries)
-        pipeline.answer([query])
-    latencies = single_stream(
-        pipeline.answer, timed, synchronise, lambda done: progress("time single queries", done, len(timed))
-    )
-    progress("time all at once", 0, 0)
-    return latencies, offline(pipeline.answer, timed, synchronise)
-
-
-def _sample(queries: Sequence[Query], n: int, seed: int) -> tuple[Query, ...]:
-    """``n`` queries (or all, if fewer) drawn without replacement, in the order of the set."""
-    chosen = sorted(random.Random(seed).sample(range(len(queries)), min(n, len(queries))))
-    return tuple(queries[i] for i in chosen)

@@ -385,6 +385,26 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
+class QualityPass:
+    """Scores that trials share which differ in speed alone, to the largest ``depth`` asked for.
+
+    Where nothing can be judged, ``complete`` is False: ``run`` then holds the timed queries alone, as the first of these
+    trials scored them, for the others to be compared with.
+    """
+
+    key: str
+    inputs: Mapping[str, str]
+    depth: int
+    unit: ScoreUnit
+    work: Work
+    complete: bool = True
+    cold_load_s: float | None = None
+    cold_reason: str = ""
+    run: Run = field(default_factory=dict)
+    first_stage: Run = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Agreement:
     """This trial's own scores of its timed queries against those of the quality pass, which batched otherwise.
 

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from bench.config import EMBEDDER_FIELDS, MODEL_FIELDS, RERANKER_FIELDS, load_plan
+import bench.device
+from bench.config import load_plan
+from bench.fields import (
+    EMBEDDER_FIELDS,
+    LABELLED_FIELDS,
+    MODEL_FIELDS,
+    RERANKER_FIELDS,
+    SERVER_FIELDS,
+    TRIAL_FIELDS,
+    idle_fields,
+    make_trial,
+)
 from bench.hub import located
+from bench.keys import quality_key
+from bench.synthetic import drawn_name, parse_drawn
 from bench.types import ConfigError, Trial
 
 GOOD = """
@@ -78,7 +92,96 @@ def test_equal_trials_appear_once(write) -> None:
 
 
 def test_the_field_groups_name_fields_of_a_trial() -> None:
-    assert set(EMBEDDER_FIELDS + RERANKER_FIELDS + MODEL_FIELDS) <= {field.name for field in fields(Trial)}
+    groups = EMBEDDER_FIELDS + RERANKER_FIELDS + MODEL_FIELDS + SERVER_FIELDS + LABELLED_FIELDS
+    assert set(groups) <= {field.name for field in fields(Trial)} == set(TRIAL_FIELDS)
+
+
+def test_server_fields_decide_something_in_the_server_scenario_alone() -> None:
+    values = {"dataset": "set", "pipeline": "P", "server_batch": 4, "server_qps": [1.0, 2.0], "server_p99_s": 0.1}
+    assert make_trial(values, "here") == Trial("set", "P")
+    served = make_trial({**values, "scenarios": ["server"]}, "here")
+    assert (served.server_batch, served.server_qps, served.server_p99_s) == (4, (1.0, 2.0), 0.1)
+    assert not idle_fields(served) & set(SERVER_FIELDS)
+
+
+def test_several_values_in_an_override_are_an_axis(write) -> None:
+    plan = load_plan(write(GOOD), ["batch_size=1,max", "dtype=[fp32, bf16]", "datasets=one"])
+    assert [(trial.batch_size, trial.dtype) for trial in plan.trials if trial.reranker] == [
+        (1, "fp32"), (1, "bf16"), ("max", "fp32"), ("max", "bf16"),
+    ]  # fmt: skip
+    assert plan.axes == ("batch_size", "dtype")
+    assert [trial.pipeline for trial in plan.trials].count("BM25") == 1
+
+
+def test_commas_in_free_text_and_in_lists_are_not_axes(write) -> None:
+    items = ["instruction=Find, and tell", "scenarios=offline,server", "server_qps=1,2.5", "datasets=one"]
+    (_, trial) = load_plan(write(GOOD), items).trials
+    assert trial.instruction == "Find, and tell"
+    assert trial.scenarios == ("offline", "server")
+    assert trial.server_qps == (1.0, 2.5)
+    assert len(load_plan(write(GOOD), ['instruction=["Find, and tell", "Seek"]', "datasets=one"]).trials) == 3
+
+
+def test_use_fp16_on_the_command_line(write) -> None:
+    plan = load_plan(write(GOOD), ["use_fp16=true,false", "datasets=one"])
+    assert [trial.dtype for trial in plan.trials] == ["auto", "fp16", "fp32"]
+    with pytest.raises(ConfigError, match="the command line: use_fp16 True means dtype fp16"):
+        load_plan(write(GOOD), ["use_fp16=true", "dtype=fp32"])
+
+
+def test_models_to_compare_start_from_the_working_folder(write, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    plan = load_plan(write(GOOD), ["reranker=./a,org/b", "datasets=one"])
+    models = dict.fromkeys(trial.reranker for trial in plan.trials)
+    assert list(models) == ["./elsewhere/a", "org/b"]
+
+
+def test_devices_are_looked_up_where_all_is_said_and_nowhere_else(write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.device, "all_devices", lambda: ("cpu", "cuda:0"))
+    plan = load_plan(write(GOOD), ["device=all", "datasets=one"])
+    assert [trial.device for trial in plan.trials] == ["auto", "cpu", "cuda:0"]
+    assert plan.axes == ("device",)
+    monkeypatch.setattr(bench.device, "all_devices", lambda: pytest.fail("looked up"))
+    assert load_plan(write(GOOD), ["device=cpu,mps"]).axes == ("device",)
+
+
+def test_a_time_limit_is_kept_with_the_plan(write) -> None:
+    assert load_plan(write(GOOD)).time_limit_s is None
+    assert load_plan(write(GOOD + "time_limit_s: 90\n")).time_limit_s == 90
+    assert load_plan(write(GOOD + "time_limit_s: 90\n"), ["time_limit_s=2.5"]).time_limit_s == 2.5
+
+
+def test_splits_of_two_datasets_are_no_axis(write) -> None:
+    text = GOOD.replace("sets/a, {path: sets/b, split: dev}", "sets/a, {path: sets/a, split: dev}")
+    assert load_plan(write(text)).axes == ()
+
+
+DRAWN = """
+name: profile
+datasets: [{drawn: {queries: 2, documents: 8}}]
+trial: {retriever: given, reranker: shape:qwen3-tiny}
+pipelines: {P: {}}
+"""
+
+
+def test_a_workload_can_be_drawn(write) -> None:
+    (trial,) = load_plan(write(DRAWN)).trials
+    assert trial.dataset == drawn_name({"queries": 2, "documents": 8})
+    assert (parse_drawn(trial.dataset).queries, parse_drawn(trial.dataset).documents) == (2, 8)
+    (same,) = load_plan(write(DRAWN), ["measures=map", "max_queries=3", "split=dev"]).trials
+    assert same.id == trial.id
+    (other,) = load_plan(write(DRAWN), ["datasets={drawn: {queries: 3}}"]).trials
+    assert parse_drawn(other.dataset).queries == 3
+    (by_name,) = load_plan(write(DRAWN), [f"datasets={trial.dataset}"]).trials
+    assert by_name == trial
+    (plain,) = load_plan(write(DRAWN.replace("{queries: 2, documents: 8}", ""))).trials
+    assert plain.dataset == drawn_name({})
+
+
+def test_a_labelled_set_can_stand_in_for_a_drawn_one(write) -> None:
+    (trial,) = load_plan(write(DRAWN), ["datasets=/sets/a", "retriever=bm25"]).trials
+    assert (trial.dataset, trial.retriever, trial.split) == ("/sets/a", "bm25", "test")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +189,34 @@ def test_the_field_groups_name_fields_of_a_trial() -> None:
     [
         (GOOD.replace("batch_size", "batchsize"), "unknown field 'batchsize'. Did you mean 'batch_size'"),
         (GOOD.replace("pipelines", "pipeline"), "unknown key 'pipeline'. Did you mean 'pipelines'"),
-        (GOOD.replace("batch_size: 4", "batch_size: four"), "batch_size"),
+        (
+            GOOD.replace("batch_size: 4", "batch_size: four"),
+            "batch_size: Input should be a valid integer or 'max', given",
+        ),
+        (GOOD.replace("batch_size: 4", "scenarios: []"), "scenarios is empty; name at least one of single_stream"),
+        (GOOD.replace("batch_size: 4", "scenarios: [offline, offline]"), "scenarios holds a value twice"),
+        (GOOD.replace("batch_size: 4", "scenarios: [online]"), "scenarios"),
+        (GOOD.replace("batch_size: 4", "server_p99_s: 0"), "server_p99_s is 0"),
+        (GOOD.replace("batch_size: 4", "server_qps: [1, 0]"), "server_qps has 0"),
+        (GOOD.replace("batch_size: 4", "server_qps: [1, 1]"), "server_qps holds a value twice"),
+        (GOOD.replace("batch_size: 4", "server_queries: 19"), "server_queries is 19; it must be at least 20"),
+        (GOOD.replace("batch_size: 4", "server_batch: 0"), "server_batch is 0"),
+        (
+            GOOD.replace("batch_size: 4", "memory_limit_mb: 63"),
+            "memory_limit_mb is 63; it must be at least 64, or left",
+        ),
+        (GOOD.replace("batch_size: 4", "warmup_queries: -1"), "warmup_queries is -1; it must be at least 0"),
+        (GOOD.replace("batch_size: 4", "when: 2026-13-01"), "not valid YAML"),
+        (GOOD + "time_limit_s: 0\n", "time_limit_s is 0"),
+        (GOOD + "time_limit_s: soon\n", "time_limit_s"),
+        (GOOD.replace("path: sets/b", "pth: sets/b"), "datasets: path: Field required"),
+        (GOOD.replace("sets/a,", "3,"), "datasets: 3 is no folder"),
+        (DRAWN.replace("queries: 2", "queries: 0"), "datasets: the drawn workload cannot be drawn: queries"),
+        (DRAWN.replace("queries: 2", "querys: 2"), "Did you mean 'queries'"),
+        (DRAWN.replace("documents: 8}", "documents: 8}, split: dev"), "split: Extra inputs are not permitted"),
+        (DRAWN.replace("{drawn: {queries: 2, documents: 8}}", "{drawn: 3}"), "datasets: drawn"),
+        (DRAWN.replace("retriever: given, ", ""), "set retriever: given (it is 'bm25')"),
+        (DRAWN.replace(", reranker: shape:qwen3-tiny", ""), "nothing but pairs for a reranker, and none is named"),
         (GOOD.replace("batch_size: 4", "batch_size: 0"), "must be at least 1"),
         (GOOD.replace("batch_size: 4", "max_queries: 0"), "must be at least 1"),
         (GOOD.replace("batch_size: 4", "dtype: fp8"), "fp32"),
@@ -114,6 +244,11 @@ def test_mistakes_are_one_error_that_says_where(write, text: str, said: str) -> 
         ("deepth=3", "Did you mean 'depth'"),
         ("pipeline=x", "unknown override"),
         ("depth=[", "YAML"),
+        ("depth=1,[", "YAML"),
+        ("depth=1,", "nothing before or after a comma"),
+        ("depth=1,1", "the command line: depth has 1 twice"),
+        ("depth=[]", "depth has an empty list"),
+        ("server_batch=1,2", "the axis server_batch decides nothing in any pipeline"),
     ],
 )
 def test_wrong_overrides_say_so(write, item: str, said: str) -> None:
@@ -131,3 +266,60 @@ def test_a_missing_config_names_the_shipped_ones(tmp_path: Path) -> None:
 def test_shipped_configs_are_valid(root: Path, name: str) -> None:
     plan = load_plan(root / "configs" / f"{name}.yaml")
     assert [trial.pipeline for trial in plan.trials] == ["BM25", "Embedding", "Embedding + reranker"]
+    assert plan.axes == ()
+
+
+@pytest.mark.parametrize(
+    ("devices", "cells"), [(("cpu",), 24), (("cpu", "cuda:0", "cuda:1"), 72)]
+)  # 4 batch sizes × 3 lengths × 2 number formats on each
+def test_the_full_grid(root: Path, monkeypatch: pytest.MonkeyPatch, devices: tuple[str, ...], cells: int) -> None:
+    monkeypatch.setattr(bench.device, "all_devices", lambda: devices)
+    plan = load_plan(root / "configs" / "sweep.yaml")
+    counts = Counter(trial.pipeline for trial in plan.trials)
+    assert counts == {"BM25": 1, "Embedding": 2 * len(devices), "Embedding + reranker": cells}
+    reranked = [trial for trial in plan.trials if trial.reranker]
+    assert len({quality_key(trial) for trial in reranked}) == 6 * len(devices)
+    assert {"dtype", "max_length", "batch_size"} <= set(plan.axes)
+
+
+def test_the_commands_shown_in_the_full_grid_are_right(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.device, "all_devices", lambda: ("cpu",))
+    config = root / "configs" / "sweep.yaml"
+    text = config.read_text(encoding="utf-8")
+    for real in ("reranker=Qwen/Qwen3-Reranker-0.6B", "max_length=512,2048,8192"):
+        assert real in text
+    assert len(load_plan(config, ["batch_size=1,16", "dtype=fp32"]).trials) == 1 + 1 + 2 * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("development", {"device": "cpu", "dtype": "fp32", "batch_size": 4}),
+        ("production", {"device": "cuda", "dtype": "fp16", "batch_size": 16}),
+        ("edge", {"dtype": "fp16", "batch_size": 1, "max_length": 2048}),
+    ],
+)
+def test_the_tutorial_s_tiers(root: Path, name: str, expected: dict[str, object]) -> None:
+    config = root / "configs" / "profiles" / f"{name}.yaml"
+    (trial,) = load_plan(config).trials
+    assert {field: getattr(trial, field) for field in expected} == expected
+    assert trial.reranker == "shape:qwen3-0.6b"
+    real = ["datasets=path/to/folder", "retriever=bm25", "reranker=Qwen/Qwen3-Reranker-0.6B"]
+    assert all(item in config.read_text(encoding="utf-8") for item in real)
+    (labelled,) = load_plan(config, real).trials
+    assert labelled.retriever == "bm25"
+
+
+def test_the_hardware_profiles(root: Path) -> None:
+    cpu = load_plan(root / "configs" / "profiles" / "cpu.yaml")
+    assert len(cpu.trials) == 2 * 2 * 3
+    assert {trial.device for trial in cpu.trials} == {"cpu"}
+    gpu = load_plan(root / "configs" / "profiles" / "gpu.yaml")
+    packed = [trial for trial in gpu.trials if trial.pipeline == "packed"]
+    assert len(packed) == 3 * 3 * 5
+    assert {trial.batch_size for trial in packed} == {1, 4, 16, 64, 256}
+    assert all(trial.depth >= int(trial.batch_size or 0) for trial in gpu.trials)
+    assert {(trial.dtype, trial.engine) for trial in gpu.trials if trial not in packed} == {("bf16", "reference")}
+    for plan in (cpu, gpu):
+        (name,) = {trial.dataset for trial in plan.trials}
+        assert parse_drawn(name).documents >= max(int(trial.batch_size or 0) for trial in plan.trials)

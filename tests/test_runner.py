@@ -8,9 +8,11 @@ from pathlib import Path
 import ir_measures
 import pytest
 
-import bench.runner
+import bench.prepare
+import bench.process
 from bench.config import Plan
-from bench.runner import prepare, run_all
+from bench.prepare import prepare
+from bench.runner import run_all
 from bench.store import Store
 from bench.types import DataError, ModelError, Trial, TrialResult
 
@@ -87,7 +89,7 @@ def test_a_new_library_makes_the_trial_run_again(
     small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run([trial(small_set)], tmp_path / "out")
-    monkeypatch.setattr(bench.runner, "package_versions", lambda: {"torch": "99.0"})
+    monkeypatch.setattr(bench.prepare, "package_versions", lambda: {"torch": "99.0"})
     _, told = run([trial(small_set)], tmp_path / "out")
     assert [found for _, found in told.finished] == [False]
 
@@ -116,27 +118,35 @@ def test_a_trial_that_fails_is_kept_as_failed_and_the_others_run(small_set: Path
     assert {result.status for result in Store(tmp_path / "out").results()} == {"failed", "ok"}
 
 
+KILLED = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+
+
 @pytest.mark.parametrize(
-    ("body", "status", "said"),
+    ("body", "kills", "status", "said"),
     [
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "oom", "SIGKILL"),
-        ("raise SystemExit(9)", "failed", "exit code 9"),
-        ("import sys; sys.stderr.write('the reason'); sys.exit(1)", "failed", "see "),
+        (KILLED, [3, 4], "oom", "SIGKILL"),
+        (KILLED, [None, None], "oom", "SIGKILL"),
+        (KILLED, [3, 3], "failed", "by somebody"),
+        ("raise SystemExit(9)", [3, 3], "failed", "exit code 9"),
+        ("import sys; sys.stderr.write('the reason'); sys.exit(1)", [3, 3], "failed", "log: "),
     ],
 )
 def test_a_process_that_dies_is_a_result(
-    small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, status: str, said: str
-) -> None:
+    small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    body: str, kills: list[int | None], status: str, said: str,
+) -> None:  # fmt: skip
+    counts = iter(kills)
+    monkeypatch.setattr(bench.process, "oom_kills", lambda: next(counts))
     script = tmp_path / "child.py"
     script.write_text(body)
     interpreter = tmp_path / "python"
-    interpreter.write_text(f'#!/bin/sh\nexec "{bench.runner.sys.executable}" "{script}"\n')
+    interpreter.write_text(f'#!/bin/sh\nexec "{bench.process.sys.executable}" "{script}"\n')
     interpreter.chmod(0o755)
-    monkeypatch.setattr(bench.runner.sys, "executable", str(interpreter))
+    monkeypatch.setattr(bench.process.sys, "executable", str(interpreter))
     (result,), _ = run([trial(small_set)], tmp_path / "out")
     assert result.status == status
     assert said in result.message
-    if "see" in said:
+    if "log" in said:
         assert "the reason" in Store(tmp_path / "out").log_path(result.trial).read_text()
 
 

@@ -36,8 +36,8 @@ def test_single_stream_gives_a_sample_per_query_and_its_parts() -> None:
 
 def test_offline_measures_the_whole_and_counts_the_pairs() -> None:
     throughput = offline(serve, QUERIES)
-    assert throughput.seconds >= 0.16
-    assert (throughput.queries, throughput.pairs) == (4, 28)
+    assert throughput.rounds_s[0] >= 0.16
+    assert (len(throughput.rounds_s), throughput.queries, throughput.work.pairs) == (1, 4, 28)
 
 
 def test_the_device_is_brought_to_rest_on_both_sides_of_every_reading() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from bench.stats import bootstrap_mean, holm, paired_bootstrap, paired_randomisation, percentile
+from bench.stats import bootstrap_mean, holm, paired_bootstrap, paired_randomisation, percentile, percentile_interval
 
 
 def test_percentiles_interpolate_linearly() -> None:
@@ -80,3 +80,38 @@ def test_holm_by_hand() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.9, 0.8]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+def test_a_percentiles_interval_takes_the_textbooks_order_statistics() -> None:
+    """Of 100 samples the 40th and 61st bound the median; of n samples the binomial says which, as scipy computes it."""
+    values = [float(i) for i in np.random.default_rng(7).permutation(np.arange(1, 101))]
+    median = percentile_interval(values, 50)
+    assert median is not None
+    assert (median.mean, median.low, median.high) == (50.5, 40.0, 61.0)
+    for n, q in ((80, 95), (400, 99), (1000, 95), (37, 30)):
+        interval = percentile_interval([float(i) for i in range(1, n + 1)], q)
+        assert interval is not None
+        binomial = scipy_stats.binom(n, q / 100)
+        low, high = int(interval.low), int(interval.high)
+        assert binomial.cdf(low - 1) <= 0.025 < binomial.cdf(low)
+        assert binomial.sf(high - 1) <= 0.025 < binomial.sf(high - 2)
+
+
+def test_a_percentiles_interval_covers_the_truth_whatever_the_distribution() -> None:
+    rng = np.random.default_rng(8)
+    truth = float(scipy_stats.lognorm(1.0).ppf(0.95))
+    intervals = [percentile_interval(list(rng.lognormal(0, 1.0, 200)), 95) for _ in range(400)]
+    covered = sum(interval is not None and interval.low <= truth <= interval.high for interval in intervals)
+    assert covered >= 366  # 99.9% bound of binomial(400, 0.95), and the true coverage is a little higher
+
+
+def test_too_few_samples_bound_no_percentile() -> None:
+    def known(n: int, q: float) -> bool:
+        return percentile_interval([float(i) for i in range(n)], q) is not None
+
+    assert not known(50, 99)
+    assert not known(0, 50)
+    assert (known(5, 50), known(6, 50)) == (False, True)
+    assert (known(71, 95), known(72, 95)) == (False, True)
+    assert (known(367, 99), known(368, 99)) == (False, True)
+    assert (known(9, 100), known(9, 0)) == (False, False)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bench.store import Store, format_run, parse_run, slug, write_atomically
 from bench.types import Cost, Interval, Quality, StoreError, Trial, TrialResult, Work, rank
 
-COST = Cost(0.1, None, (0.01, 0.02), {"search": (0.01, 0.02)}, 0.5, 2, None, 1, 2, None, None, Work(1, 2))
+COST = Cost(0.1, None, (0.01, 0.02), {"search": (0.01, 0.02)}, (0.5,), 2, None, 1, 2, None, None, Work(1, 2))
 QUALITY = Quality({"map": Interval(0.5, 0.4, 0.6)}, {"map": {"问题": 0.5}}, Interval(1, 1, 1), 0.0)
 RESULT = TrialResult(
     Trial("set", "三 stages", measures=("map",)), "ok", inputs={"dataset": "abc"}, quality=QUALITY, cost=COST,
@@ -48,8 +48,8 @@ def test_run_files_bring_every_score_back_exactly(scored: dict[str, dict[str, fl
 
 
 def test_run_files_are_what_trec_tools_read(tmp_path: Path) -> None:
-    name = Store(tmp_path).write_run(RESULT.trial, "Set A", {"q1": rank([("d1", 0.5), ("d2", 0.25)])})
-    assert name == f"runs/set-a.三-stages.{RESULT.trial.id}.trec"
+    name = Store(tmp_path).write_run(RESULT.trial, "Set A", "key", {"q1": rank([("d1", 0.5), ("d2", 0.25)])})
+    assert name == "runs/set-a.三-stages.key-100.trec"
     assert (tmp_path / name).read_text() == "q1 Q0 d1 1 0.5 三-stages\nq1 Q0 d2 2 0.25 三-stages\n"
 
 

@@ -20,10 +20,12 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from bench.config import RERANKER_FIELDS, _first, _from_base, _json, _unknown, make_trial
+from bench.fields import RERANKER_FIELDS, make_trial
+from bench.reading import as_json, first_problem, from_base, key_and_value, unknown
 from bench.rerankers import check_engine
 from bench.rerankers.template import default_instruction, find_template
 from bench.store import slug
+from bench.synthetic import Drawn, wrong_with
 from bench.types import ConfigError, Dtype, Hub, Trial
 
 SHARED = ("reranker", "reranker_revision", "template", "instruction", "max_length")
@@ -56,15 +58,14 @@ class DrawnWorkload(_Strict):
     query_tokens: int = 12
     seed: int = 0
 
+    @property
+    def drawn(self) -> Drawn:
+        return Drawn(**self.model_dump())
+
     @model_validator(mode="after")
     def _sensible(self) -> DrawnWorkload:
-        for name in ("queries", "documents", "query_tokens", "min_tokens"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1")
-        if not self.min_tokens <= self.median_tokens <= self.max_tokens:
-            raise ValueError("min_tokens, median_tokens and max_tokens must be in this order")
-        if self.sigma < 0:
-            raise ValueError("sigma must not be negative; 0 makes every document as long as the median")
+        if problem := wrong_with(self.drawn):
+            raise ValueError(problem)
         return self
 
 
@@ -151,15 +152,15 @@ def load_benchmark(path: Path, overrides: Sequence[str] = ()) -> BenchmarkPlan:
         _override(tree, item, base)
     for key in tree:
         if key not in Benchmark.model_fields:
-            raise ConfigError(f"{where}: {_unknown('key', str(key), tuple(Benchmark.model_fields))}")
+            raise ConfigError(f"{where}: {unknown('key', str(key), tuple(Benchmark.model_fields))}")
     try:
-        benchmark = Benchmark.model_validate_json(_json(tree, where))
+        benchmark = Benchmark.model_validate_json(as_json(tree, where))
     except ValidationError as error:
-        raise ConfigError(f"{where}: {_first(error)}") from error
+        raise ConfigError(f"{where}: {first_problem(error)}") from error
     try:
         workload = benchmark.drawn
     except ValidationError as error:
-        raise ConfigError(f"{where}: workload: {_first(error)}") from error
+        raise ConfigError(f"{where}: workload: {first_problem(error)}") from error
     _check(benchmark, where)
     entrants = tuple(_entrant(benchmark, label, own, where) for label, own in benchmark.engines.items())
     note = "".join(f"# override: {item}\n" for item in overrides)
@@ -196,7 +197,7 @@ def _entrant(benchmark: Benchmark, label: str, own: Mapping[str, Any], where: st
     known = (*ENGINE_FIELDS, *SEARCHED)
     for key in own:
         if key not in known:
-            raise ConfigError(f"{place}: {_unknown('field', str(key), known)}")
+            raise ConfigError(f"{place}: {unknown('field', str(key), known)}")
     lists = {field: own[key] for key, field in SEARCHED.items() if key in own}
     if len(lists) > 1:
         raise ConfigError(f"{place}: {' and '.join(SEARCHED)} exclude each other; search one of them")
@@ -237,23 +238,17 @@ def _trial(benchmark: Benchmark, label: str, own: Mapping[str, Any], where: str)
 
 def _override(tree: dict[str, Any], item: str, base: Path) -> None:
     """Put ``key=value`` into ``tree``."""
-    key, equals, raw = item.partition("=")
-    if not equals:
-        raise ConfigError(f"{item!r} is not key=value, such as rounds=3")
-    try:
-        value = yaml.safe_load(raw)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"the value of {item!r} is not valid YAML") from error
+    key, value = key_and_value(item, "rounds=3")
     first, *rest = key.split(".")
     if first not in Benchmark.model_fields:
-        raise ConfigError(_unknown("override", first, tuple(Benchmark.model_fields)))
+        raise ConfigError(unknown("override", first, tuple(Benchmark.model_fields)))
     if key == "engines" and not isinstance(value, dict):
         tree["engines"] = _chosen(tree.get("engines"), value)
         return
     if (key == "model" and str(value).startswith(".")) or key == "workload.dataset":
-        value = _from_base(value, base)
+        value = from_base(value, base)
     if key == "workload" and isinstance(value, dict) and "dataset" in value:
-        value["dataset"] = _from_base(value["dataset"], base)
+        value["dataset"] = from_base(value["dataset"], base)
     holder = tree
     for part in [first, *rest][:-1]:
         inner = holder.setdefault(part, {})
@@ -268,5 +263,5 @@ def _chosen(engines: Any, labels: Any) -> dict[str, Any]:
     wanted = labels if isinstance(labels, list) else [part.strip() for part in str(labels).split(",")]
     for label in wanted:
         if label not in known:
-            raise ConfigError(_unknown("engine of this config", str(label), tuple(map(str, known))))
+            raise ConfigError(unknown("engine of this config", str(label), tuple(map(str, known))))
     return {label: known[label] for label in wanted}

@@ -14,10 +14,10 @@ import psutil
 
 from bench.device import resolve_device, resolve_dtype
 from bench.engines.config import Benchmark, BenchmarkPlan, Entrant, reference_entrant
-from bench.engines.flops import ModelShape, model_shape, needed_flops, unshared_flops
 from bench.engines.race import Course
 from bench.engines.results import Outcome
 from bench.engines.workload import Workload, make_workload
+from bench.flops import ModelShape, model_shape, needed_flops, unshared_flops
 from bench.hub import located, resolve_model
 from bench.rerankers import engine_class
 from bench.rerankers.checkpoint import load_tokenizer

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.engines.config import OWN_LABELS, Benchmark, Entrant
-from bench.engines.flops import ModelShape
 from bench.engines.link import Link, Lost
-from bench.engines.results import EngineOutcome, Outcome, Pass, PeakRound, PeakSample, Tried, said_setting
+from bench.engines.results import EngineOutcome, Outcome, Pass, PeakRound, Tried, said_setting
 from bench.engines.search import best, search
 from bench.engines.worker import Job
+from bench.flops import ModelShape
+from bench.peak import PeakSample
 from bench.store import slug
 from bench.types import Request, Trial, Work
 

@@ -12,28 +12,13 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from bench.peak import PeakSample
 from bench.types import ScoreUnit, StoreError, Work
 
 Fate = Literal["ok", "unavailable", "oom", "timeout", "failed"]
 """``unavailable``: it cannot run here, for a reason a user can read. ``timeout``: an answer took over the limit."""
 
 FILE = "engines.json"
-
-
-@dataclass(frozen=True, slots=True)
-class PeakSample:
-    """One layer's matrix products by one way, ``rows`` tokens at once, each product's fastest time added up."""
-
-    way: str
-    dtype: str
-    rows: int
-    operations: int
-    seconds: float
-
-    @property
-    def rate(self) -> float:
-        """Operations per second."""
-        return self.operations / self.seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +78,7 @@ class PeakRound:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A whole benchmark. ``workload`` holds counts and lengths of tokens, and operations needed (see ``flops``).
+    """A whole benchmark. ``workload`` holds counts and lengths of tokens, and operations needed (see ``bench.flops``).
 
     ``reference`` are the logits of one pair at a time in fp32 by the engine ``transformers``; None where not taken.
     ``finished`` is False while it is running, or when it was stopped.

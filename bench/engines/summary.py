@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from statistics import median
 
 from bench.engines.exactness import RankChanges, largest_difference, rank_changes
-from bench.engines.flops import ModelShape, forward_flops
-from bench.engines.results import EngineOutcome, Fate, Outcome, PeakSample
+from bench.engines.results import EngineOutcome, Fate, Outcome
+from bench.flops import ModelShape, forward_flops
+from bench.peak import PeakSample
 
 
 @dataclass(frozen=True, slots=True)

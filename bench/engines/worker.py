@@ -26,10 +26,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from bench.engines.config import SEARCHED
-from bench.engines.flops import ModelShape
 from bench.engines.memory import Held, held, settle, watch
 from bench.engines.results import Fate
 from bench.engines.workload import part
+from bench.flops import ModelShape
 from bench.types import Request, RerankBenchError, Trial
 
 
@@ -117,7 +117,7 @@ class Worker:
 
     def _peak(self, command: Mapping[str, Any]) -> dict[str, Any]:
         from bench.device import set_threads
-        from bench.engines.peak import measure_peak
+        from bench.peak import measure_peak
 
         trial = self.job.trial
         set_threads(trial.threads)

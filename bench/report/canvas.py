@@ -1,4 +1,4 @@
-"""What the figures share: names that can be drawn, a panel of labelled rows, an axis of durations."""
+"""What the figures share: names that can be drawn, panels, legends, axes of durations and of batch sizes."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench.report import style
-from bench.report.fonts import renditions
-from bench.report.groups import by_dataset, pipelines, variants
+from bench.report.fonts import drawable, renditions
+from bench.report.groups import Group, by_dataset, pipelines, variants
 from bench.report.words import shorten
 from bench.types import TrialResult
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
+JOIN = " · "
 WIDTH_IN = 4.2
 BAR_IN = 0.16
+UNDER_IN = 0.34
 _MARGIN_IN = 0.1
 _ROW_IN = 0.45
 _LINE_IN = 0.16
@@ -36,7 +40,7 @@ class Names:
         return Names(
             renditions([group.label for group in by_dataset(results)], "dataset"),
             renditions(pipelines(results), "pipeline"),
-            renditions([text for text in variants(results).values() if text], "variant"),
+            renditions([part for text in variants(results).values() for part in text.split(JOIN) if part], "variant"),
         )
 
     def all(self) -> dict[str, str]:
@@ -46,18 +50,47 @@ class Names:
         return style.series(list(self.pipelines).index(pipeline))
 
     def variant(self, text: str, columns: int = 56) -> str:
-        return shorten(self.variants.get(text, text), columns)
+        return shorten(JOIN.join(self._piece(part) for part in text.split(JOIN)), columns)
+
+    def _piece(self, part: str) -> str:
+        return self.variants.get(part, part if drawable(part) else "variant")
+
+    def title(self, group: Group, text: str) -> str:
+        return f"{shorten(self.datasets[group.label], 30)}: {text}"
+
+    def part(self, group: Group) -> str:
+        """What the trials of a part of a dataset have in common."""
+        named = [shorten(self.pipelines[group.pipeline], 30)] if group.pipeline else []
+        return self.variant(JOIN.join([*named, *group.part]), 60)
 
 
-def panel(height_in: float, title: str, *, top_in: float = 0.42, bottom_in: float = 0.46) -> tuple[Figure, Axes]:
-    """A figure of the common width with one pair of axes and a title at the top left; margins in inches."""
+def panel(
+    height_in: float,
+    title: str,
+    under: str = "",
+    *,
+    top_in: float = 0.42,
+    bottom_in: float = 0.46,
+    left_in: float = _MARGIN_IN,
+) -> tuple[Figure, Axes]:
+    """A figure of the common width with one pair of axes and a title at the top left, a muted line under it; margins in
+    inches."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH_IN, height_in))
-    margin = _MARGIN_IN / WIDTH_IN
-    axes = figure.add_axes((margin, bottom_in / height_in, 1 - 2 * margin, 1 - (top_in + bottom_in) / height_in))
+    margin, left = _MARGIN_IN / WIDTH_IN, left_in / WIDTH_IN
+    axes = figure.add_axes((left, bottom_in / height_in, 1 - left - margin, 1 - (top_in + bottom_in) / height_in))
     figure.text(margin, 1 - 0.12 / height_in, title, va="top", ha="left", fontsize=10.5, color=style.INK)
+    if under:
+        figure.text(margin, 1 - UNDER_IN / height_in, under, va="top", ha="left", fontsize=8, color=style.MUTED)
     return figure, axes
+
+
+def legend(figure: Figure, handles: Sequence[Artist], top_in: float, columns: int = 6, length: float = 0.9) -> None:
+    """A row of keys, its top ``top_in`` inches below the figure's."""
+    place = (0.01, 1 - top_in / figure.get_figheight())
+    figure.legend(handles=handles, loc="upper left", bbox_to_anchor=place, ncols=columns, frameon=False, fontsize=8.5,
+                  handlelength=length, handleheight=0.9, handletextpad=0.4, columnspacing=1.1)  # fmt: skip
 
 
 class Row(NamedTuple):
@@ -68,12 +101,14 @@ class Row(NamedTuple):
     variant: str
 
 
-def rows_panel(rows: Sequence[Row], title: str, *, top_in: float = 0.4) -> tuple[Figure, Axes, list[float]]:
+def rows_panel(
+    rows: Sequence[Row], title: str, under: str = "", *, top_in: float = 0.4
+) -> tuple[Figure, Axes, list[float]]:
     """A panel of labelled bars, the first at the top, and the y at which to draw each: all words stand above the bars,
     so that nothing is ever written on a bar or an interval. y is in inches."""
     bottom_in = 0.46
     height_in = sum(_ROW_IN + _LINE_IN * bool(row.variant) for row in rows)
-    figure, axes = panel(top_in + bottom_in + height_in, title, top_in=top_in, bottom_in=bottom_in)
+    figure, axes = panel(top_in + bottom_in + height_in, title, under, top_in=top_in, bottom_in=bottom_in)
     axes.set_ylim(height_in, 0)
     axes.set_yticks([])
     axes.tick_params(axis="x", length=3, pad=3)
@@ -90,12 +125,48 @@ def rows_panel(rows: Sequence[Row], title: str, *, top_in: float = 0.4) -> tuple
     return figure, axes, places
 
 
-def duration_ticks(axes: Axes) -> None:
-    """Ticks on the x axis as 10 ms or 1 s."""
+def duration_ticks(axis: Axis) -> None:
+    """Ticks as 10 ms or 1 s."""
     from matplotlib.ticker import FuncFormatter
 
     def written(value: float, _place: object) -> str:
         scale, unit = (1, "s") if value >= 1 or value == 0 else (1e3, "ms") if value >= 1e-3 else (1e6, "µs")
         return f"{round(value * scale, 6):g} {unit}"
 
-    axes.xaxis.set_major_formatter(FuncFormatter(written))
+    axis.set_major_formatter(FuncFormatter(written))
+
+
+def log_ticks(axis: Axis, low: float, high: float) -> None:
+    """Decades on a logarithmic axis, with twos and fives where it spans few; nothing between them."""
+    from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+
+    axis.set_major_locator(LogLocator(subs=log_subs(low, high)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())
+
+
+def log_subs(low: float, high: float) -> tuple[float, ...]:
+    return (1.0,) if high / low > 30 else (1.0, 2.0, 5.0)
+
+
+def line(axes: Axes, points: Sequence[tuple[float, float]], place: int, label: str) -> Artist:
+    """A line with markers in the look of the series at ``place``; what is returned is its key for the legend."""
+    colour, marker = style.series(place)
+    (drawn,) = axes.plot([x for x, _ in points], [y for _, y in points], color=colour, marker=marker, label=label,
+                         markersize=5, linewidth=1.5, markeredgecolor=style.CARD, markeredgewidth=0.6, clip_on=False,
+                         )  # fmt: skip
+    return drawn
+
+
+def batch_axis(axes: Axes, sizes: Sequence[int]) -> None:
+    """Batch sizes on a logarithmic x axis, each as its number."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    axes.set_xscale("log", base=2)
+    axes.set_xlim(min(sizes) / 1.2, max(sizes) * 1.2)
+    axes.xaxis.set_major_locator(FixedLocator(sorted(set(sizes))))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:g}"))
+    axes.set_xlabel("Batch size, documents per forward pass (logarithmic)")
+    axes.tick_params(which="both", length=0, pad=4)
+    axes.grid(which="major", axis="y")

@@ -56,6 +56,34 @@ def environment_table(results: Sequence[TrialResult]) -> Table:
     return Table("Where the trials ran", ("Fact", "Value"), rows, (0, 1))
 
 
+_MEASURED = {
+    "energy_j": "energy",
+    "peak_rss_bytes": "process memory",
+    "baseline_rss_bytes": "process memory before loading",
+    "peak_device_bytes": "device memory, allocated",
+    "reserved_device_bytes": "device memory, reserved",
+    "driver_device_bytes": "device memory by the driver's account",
+    "cold_load_s": "loading from disk",
+    "model_flops": "model FLOPs",
+    "peak_flops_per_s": "the device's peak FLOP/s",
+    "index_s": "indexing",
+}
+
+
+def unmeasured(results: Sequence[TrialResult]) -> tuple[str, ...]:
+    """What could not be measured and why, each once, with how many trials it holds for where not for all."""
+    measured = [result.cost for result in results if result.cost]
+    found: dict[tuple[str, str], int] = {}
+    for cost in measured:
+        for field, reason in cost.unmeasured.items():
+            key = (_MEASURED.get(field, title(field).lower()), words.clean(reason))
+            found[key] = found.get(key, 0) + 1
+    return tuple(
+        f"Not measured: {what}: {reason}" + (f" ({of} of {len(measured)} trials)" if of < len(measured) else "")
+        for (what, reason), of in found.items()
+    )
+
+
 def _listed(texts: Sequence[str]) -> str:
     distinct = list(dict.fromkeys(text for text in texts if text != MISSING)) or [MISSING]
     if len(distinct) == 1:

@@ -5,13 +5,27 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from bench.report import fonts, plot_quality, plot_stages, plot_tradeoff, style
+from bench.report import (
+    fonts,
+    plot_heat,
+    plot_latency,
+    plot_load,
+    plot_memory,
+    plot_padding,
+    plot_quality,
+    plot_roofline,
+    plot_stages,
+    plot_tradeoff,
+    style,
+    sweep,
+)
 from bench.report.blocks import Picture, Pictures
 from bench.report.canvas import Names
 from bench.report.groups import Group, by_dataset, primary
-from bench.report.words import clean, measure_title
+from bench.report.words import clean, listed, measure_title
 from bench.types import TrialResult
 
 if TYPE_CHECKING:
@@ -22,24 +36,80 @@ Format = Literal["svg", "png"]
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """``draws`` tells whether a group has what the figure shows; ``alt`` says in words what it shows."""
+    """``draws`` tells whether a group has what the figure shows; ``alt`` says in words what it shows.
+
+    ``parts`` divides a dataset where one figure cannot show it all. ``note`` says after the caption which cells of a
+    dataset were left out, and the like. What is ``of_sweeps`` is drawn only where a pipeline has several cells, and
+    what is ``of_quality`` not where there is none to be had.
+    """
 
     title: str
     caption: str
     draws: Callable[[Group, str], bool]
     draw: Callable[[Group, str, Names], Figure]
     alt: Callable[[Group, str], str]
+    parts: Callable[[Group], Sequence[Group]] = lambda group: (group,)
+    note: Callable[[Group, str], str] = lambda group, measure: ""
+    of_sweeps: bool = False
+    of_quality: bool = False
+
+    def drawn(self, results: Sequence[TrialResult], measure: str) -> list[tuple[Group, list[Group]]]:
+        """The datasets that the figure is drawn of, and for each the parts: one figure per part."""
+        found = []
+        for group in by_dataset(results):
+            if sweep.is_sweep(group) or not self.of_sweeps:
+                parts = [part for part in self.parts(group) if self.draws(part, measure)]
+                if parts:
+                    found.append((group, parts))
+        return found
+
+
+def _against(across: plot_tradeoff.Across, title: str, caption: str, *, of_sweeps: bool) -> Plot:
+    return Plot(
+        title, caption, partial(plot_tradeoff.draws, across), partial(plot_tradeoff.draw, across),
+        partial(plot_tradeoff.alt, across), note=partial(plot_tradeoff.note, across), of_sweeps=of_sweeps,
+        of_quality=True,
+    )  # fmt: skip
 
 
 PLOTS: Mapping[str, Plot] = {
-    "quality": Plot("Quality", plot_quality.CAPTION, plot_quality.draws, plot_quality.draw, plot_quality.alt),
-    "tradeoff": Plot(
-        "Quality against latency", plot_tradeoff.CAPTION, plot_tradeoff.draws, plot_tradeoff.draw, plot_tradeoff.alt
+    "quality": Plot(
+        "Quality", plot_quality.CAPTION, plot_quality.draws, plot_quality.draw, plot_quality.alt, of_quality=True
+    ),
+    "tradeoff": _against(
+        plot_tradeoff.LATENCY, "Quality against latency", plot_tradeoff.CAPTION, of_sweeps=False
+    ),
+    "tradeoff-memory": _against(
+        plot_tradeoff.MEMORY, "Quality against memory", plot_tradeoff.MEMORY_CAPTION, of_sweeps=True
+    ),
+    "heat": Plot(
+        "Throughput by batch size and length", plot_heat.CAPTION, plot_heat.draws, plot_heat.draw, plot_heat.alt,
+        parts=sweep.parts, of_sweeps=True,
+    ),
+    "latency": Plot(
+        "Latency of single queries", plot_latency.CAPTION, plot_latency.draws, plot_latency.draw, plot_latency.alt,
+        note=plot_latency.note, of_sweeps=True,
     ),
     "stages": Plot(
-        "Where a query's time goes", plot_stages.CAPTION, plot_stages.draws, plot_stages.draw, plot_stages.alt
+        "Where a query's time goes", plot_stages.CAPTION, plot_stages.draws, plot_stages.draw, plot_stages.alt,
+        note=plot_stages.note,
     ),
-}
+    "load": Plot(
+        "Latency under load", plot_load.CAPTION, plot_load.draws, plot_load.draw, plot_load.alt,
+        parts=plot_load.parts, note=plot_load.note,
+    ),
+    "memory": Plot(
+        "Memory by batch size", plot_memory.CAPTION, plot_memory.draws, plot_memory.draw, plot_memory.alt,
+        parts=sweep.parts, of_sweeps=True,
+    ),
+    "padding": Plot(
+        "Padding", plot_padding.CAPTION, plot_padding.draws, plot_padding.draw, plot_padding.alt, of_sweeps=True
+    ),
+    "roofline": Plot(
+        "Share of the machine's peak", plot_roofline.CAPTION, plot_roofline.draws, plot_roofline.draw,
+        plot_roofline.alt, parts=sweep.by_device, note=plot_roofline.note, of_sweeps=True,
+    ),
+}  # fmt: skip
 
 
 def figures(results: Sequence[TrialResult], formats: Sequence[Format] = ("svg", "png")) -> dict[str, bytes]:
@@ -50,11 +120,11 @@ def figures(results: Sequence[TrialResult], formats: Sequence[Format] = ("svg", 
     drawn: dict[str, bytes] = {}
     with matplotlib.rc_context(style.settings(fonts.families())):
         for kind, plot in PLOTS.items():
-            for group in by_dataset(results):
-                if plot.draws(group, measure):
-                    figure = plot.draw(group, measure, names)
+            for _, parts in plot.drawn(results, measure):
+                for part in parts:
+                    figure = plot.draw(part, measure, names)
                     for format_ in formats:
-                        drawn[f"{kind}-{group.slug}.{format_}"] = _bytes(figure, format_)
+                        drawn[f"{kind}-{part.slug}.{format_}"] = _bytes(figure, format_)
     return drawn
 
 
@@ -73,12 +143,15 @@ def _bytes(figure: Figure, format_: Format) -> bytes:
 def pictures(results: Sequence[TrialResult], kind: str) -> Pictures | None:
     """The figures of a kind with caption and text alternative; None if no dataset has one."""
     plot, measure = PLOTS[kind], primary(results)
+    drawn = plot.drawn(results, measure)
     items = tuple(
-        Picture(f"{kind}-{group.slug}", group.label, plot.alt(group, measure))
-        for group in by_dataset(results)
-        if plot.draws(group, measure)
+        Picture(f"{kind}-{part.slug}", part.full_label, plot.alt(part, measure)) for _, parts in drawn for part in parts
     )
-    return Pictures(plot.caption.format(measure=measure_title(measure)), items) if items else None
+    notes: dict[str, list[str]] = {}
+    for group, _ in drawn:
+        notes.setdefault(plot.note(group, measure), []).append(group.label)
+    said = [note if len(notes) == 1 else f"{listed(labels)}: {note}" for note, labels in notes.items() if note]
+    return Pictures(" ".join([plot.caption.format(measure=measure_title(measure)), *said]), items) if items else None
 
 
 def font_warnings(results: Sequence[TrialResult]) -> list[str]:

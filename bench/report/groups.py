@@ -13,40 +13,64 @@ from bench.stats import percentile
 from bench.types import Trial, TrialResult
 
 PRIMARY = "ndcg@10"
-_SECOND_STAGE = {"reranker", "reranker_revision", "engine", "template", "instruction", "batch_size", "max_length"}
+_SECOND_STAGE = {
+    "reranker", "reranker_revision", "engine", "template", "instruction", "batch_size", "token_budget", "max_length",
+    "deterministic", "quantisation", "attention", "url", "concurrency", "timeout_s",
+}  # fmt: skip
 _ALIKE = {"dataset", "pipeline", "split", "measures", "timed_queries", "warmup_queries", "hub"}
+_DRAWN = "drawn:"
 _PHRASES = {
     "depth": "depth {}",
     "batch_size": "batch {}",
+    "token_budget": "{} tokens a pass",
     "max_length": "length {}",
     "threads": "{} threads",
     "seed": "seed {}",
     "dtype": "{}",
     "device": "{}",
+    "node": "on {}",
     "engine": "{}",
     "template": "template {}",
     "instruction": "“{}”",
     "reranker": "{}",
     "embedder": "{}",
+    "quantisation": "{}",
+    "attention": "attention {}",
+    "memory_limit_mb": "limit {} MB",
+    "server_p99_s": "p99 bound {} s",
 }
+_SAID_OTHERWISE = {("quantisation", "none"): "not quantised", ("memory_limit_mb", None): "no memory limit"}
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The trials of one dataset, in the order given; ``slug`` is ASCII and safe as part of a file name."""
+    """The trials of one dataset, in the order given; ``slug`` is ASCII and safe as part of a file name.
+
+    A part of such a group has a label and a slug of its own making (see ``bench.report.sweep``): ``part`` says in words
+    what its trials have in common, ``pipeline`` names theirs where the dataset has several.
+    """
 
     label: str
     slug: str
     results: tuple[TrialResult, ...]
+    pipeline: str = ""
+    part: tuple[str, ...] = ()
 
     @property
     def finished(self) -> tuple[TrialResult, ...]:
         return tuple(result for result in self.results if result.status == "ok")
 
+    @property
+    def full_label(self) -> str:
+        parts = " · ".join(part for part in (clean(self.pipeline), *self.part) if part)
+        return f"{self.label}, {parts}" if parts else self.label
+
 
 def dataset_name(result: TrialResult) -> str:
     """The name the dataset gives itself, or else its folder's."""
-    return clean(result.dataset.get("name") or PurePath(result.trial.dataset).name or result.trial.dataset)
+    asked = result.trial.dataset
+    folder = "drawn workload" if asked.startswith(_DRAWN) else PurePath(asked).name or asked
+    return clean(result.dataset.get("name") or folder)
 
 
 def by_dataset(results: Iterable[TrialResult]) -> tuple[Group, ...]:
@@ -59,17 +83,20 @@ def by_dataset(results: Iterable[TrialResult]) -> tuple[Group, ...]:
     groups: list[Group] = []
     for number, (key, members) in enumerate(found.items(), 1):
         label = names[key]
-        if list(names.values()).count(label) > 1:
+        if list(names.values()).count(label) > 1 and not key[0].startswith(_DRAWN):  # a drawn workload has no splits
             label = f"{label} ({clean(key[1])})"
         if label in (group.label for group in groups):
             label = f"{label} {number}"
-        slug = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:40]
-        if not slug or not label.isascii():
-            slug = f"dataset-{number}"
+        slug = slug_of(label) or f"dataset-{number}"
         while slug in (group.slug for group in groups):
             slug = f"{slug}-{number}"
         groups.append(Group(label, slug, tuple(members)))
     return tuple(groups)
+
+
+def slug_of(text: str) -> str:
+    """ASCII letters, digits and single hyphens; empty where the text has other letters."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].rstrip("-") if text.isascii() else ""
 
 
 def pipelines(results: Iterable[TrialResult]) -> tuple[str, ...]:
@@ -96,14 +123,31 @@ def _differs(name: str, trials: Iterable[Trial]) -> bool:
 
 
 def _phrase(name: str, value: Any) -> str:
-    if value is None or value == "":
-        return f"default {name.replace('_', ' ')}"
-    return _PHRASES.get(name, name.replace("_", " ") + " {}").format(shorten(clean(value), 40))
+    words = name.replace("_", " ")
+    if (name, value) in _SAID_OTHERWISE:
+        return _SAID_OTHERWISE[name, value]
+    if isinstance(value, bool):
+        return words if value else f"not {words}"
+    if value is None or value in ("", ()):
+        return f"default {words}"
+    text = ", ".join(map(str, value)) if isinstance(value, tuple) else value
+    return _PHRASES.get(name, words + " {}").format(shorten(clean(text), 40))
 
 
 def full_label(result: TrialResult, said: dict[str, str]) -> str:
     """Pipeline and variant on one line."""
     return " · ".join(part for part in (clean(result.trial.pipeline), said.get(result.trial.id, "")) if part)
+
+
+def settings(result: TrialResult, said: dict[str, str]) -> str:
+    """The pipeline with device, number format, batch size and length, whether they differ or not, and what differs."""
+    trial = result.trial
+    always = [device(result), dtype(result)]
+    if trial.reranker is not None:
+        always += [_phrase("batch_size", trial.batch_size), _phrase("max_length", trial.max_length)]
+    parts = [clean(part) for part in always if part]
+    also = [part for part in said.get(trial.id, "").split(" · ") if part and part not in parts]
+    return f"“{clean(trial.pipeline)}” ({', '.join([*parts, *also])})"
 
 
 def measures(results: Iterable[TrialResult]) -> tuple[str, ...]:

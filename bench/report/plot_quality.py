@@ -23,7 +23,7 @@ def draws(group: Group, measure: str) -> bool:
 def draw(group: Group, measure: str, names: Names) -> Figure:
     shown = _shown(group, measure)
     said = variants([result for result, _ in shown])
-    title = f"{shorten(names.datasets[group.label], 30)}: {measure_title(measure)}"
+    title = names.title(group, measure_title(measure))
     rows = [
         Row(
             shorten(names.pipelines[result.trial.pipeline], 32),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bench.report import style
-from bench.report.canvas import BAR_IN, Names, Row, duration_ticks, rows_panel
+from bench.report.canvas import BAR_IN, Names, Row, duration_ticks, legend, rows_panel
 from bench.report.groups import Group, full_label, variants
+from bench.report.sweep import MANY_DRAWN, Choice, choose, sentence
 from bench.report.words import clean, seconds, shorten
 from bench.types import TrialResult
 
@@ -37,12 +38,20 @@ def draws(group: Group, measure: str) -> bool:
     return any(stage_means(result) for result in group.finished)
 
 
+def chosen(group: Group, measure: str) -> Choice:
+    return choose([result for result in group.finished if stage_means(result)], measure, MANY_DRAWN)
+
+
+def note(group: Group, measure: str) -> str:
+    return sentence(chosen(group, measure))
+
+
 def draw(group: Group, measure: str, names: Names) -> Figure:
     from matplotlib.patches import Patch
 
-    results = [result for result in group.finished if stage_means(result)]
+    results = chosen(group, measure).results
     said = variants(results)
-    title = f"{shorten(names.datasets[group.label], 30)}: mean latency by stage"
+    title = names.title(group, "mean latency by stage")
     rows = [
         Row(
             shorten(names.pipelines[result.trial.pipeline], 32),
@@ -63,13 +72,11 @@ def draw(group: Group, measure: str, names: Names) -> Figure:
             left += mean
     axes.set_xlim(0, 1.02 * max(sum(stage_means(result).values()) for result in results))
     axes.locator_params(axis="x", nbins=5)
-    duration_ticks(axes)
+    duration_ticks(axes.xaxis)
     axes.set_xlabel("Mean latency of a query")
     ordered = [stage for stage in style.STAGES if stage in shown] + [s for s in shown if s not in style.STAGES]
     handles = [Patch(color=style.STAGES.get(s, style.STAGES["other"]), label=clean(s)) for s in ordered]
-    height = figure.get_figheight()
-    figure.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.01, 1 - 0.34 / height), ncols=6, frameon=False,
-                  fontsize=8.5, handlelength=0.9, handleheight=0.9, handletextpad=0.4, columnspacing=1.1)  # fmt: skip
+    legend(figure, handles, 0.34)
     return figure
 
 
@@ -80,7 +87,7 @@ def _total(means: dict[str, float]) -> str:
 
 
 def alt(group: Group, measure: str) -> str:
-    results = [result for result in group.finished if stage_means(result)]
+    results = chosen(group, measure).results
     said = variants(results)
     parts = []
     for result in results:

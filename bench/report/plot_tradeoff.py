@@ -1,16 +1,20 @@
-"""Figure: quality against latency, one labelled point per trial."""
+"""Figure: quality against latency or against memory, one point per trial; of a sweep, with its Pareto front."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil, floor, log
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench.report import style
-from bench.report.canvas import Names, duration_ticks, panel
+from bench.report.canvas import Names, duration_ticks, log_subs, log_ticks, panel
+from bench.report.derived import memory_bytes
 from bench.report.groups import Group, full_label, latency, variants
 from bench.report.labels import Align, Anchor, Box, Label, place_labels
-from bench.report.words import measure_title, score, seconds, shorten, span
+from bench.report.sweep import is_sweep
+from bench.report.words import measure_title, score, seconds, shorten, size, span
 from bench.types import Interval, TrialResult
 
 if TYPE_CHECKING:
@@ -21,85 +25,156 @@ CAPTION = (
     "{measure} against the 95th percentile of single-query latency (logarithmic); upright lines are 95% intervals. "
     "Up and to the left is better. Where there is no room for a label there is none; the table has every trial."
 )
+MEMORY_CAPTION = (
+    "{measure} against peak memory (logarithmic): that of the whole process and, on a device, what its allocator kept "
+    "there besides. Up and to the left is better."
+)
+_FRONT = (
+    "The line is the Pareto front: no cell is better in one of the two without being worse in the other; cells behind "
+    "it are pale and have no interval. The front goes by means, so neighbours on it may not differ in truth."
+)
 _CLOSE = 14  # pixels at 100 dpi
+_PALE = 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class Across:
+    """What quality is held against: less of it is better."""
+
+    value: Callable[[TrialResult], float | None]
+    write: Callable[[float | None], str]
+    title: str
+    label: str
+    binary: bool
+
+
+LATENCY = Across(
+    lambda result: latency(result, 95), seconds, "latency", "Latency of a query, 95th percentile (logarithmic)", False
+)
+MEMORY = Across(memory_bytes, size, "memory", "Peak memory (logarithmic)", True)
 
 
 class Point(NamedTuple):
     result: TrialResult
-    latency_s: float
+    x: float
     quality: Interval
 
 
-def points(group: Group, measure: str) -> list[Point]:
+def points(group: Group, measure: str, across: Across = LATENCY) -> list[Point]:
     found = []
     for result in group.finished:
-        p95 = latency(result, 95)
-        if p95 and result.quality and measure in result.quality.means:
-            found.append(Point(result, p95, result.quality.means[measure]))
+        x = across.value(result)
+        if x and result.quality and measure in result.quality.means:
+            found.append(Point(result, x, result.quality.means[measure]))
     return found
 
 
-def draws(group: Group, measure: str) -> bool:
-    return bool(points(group, measure))
+def front(shown: Sequence[Point]) -> list[Point]:
+    """Points than which none is better in one of quality and cost and as good in the other; by rising cost."""
+    kept = [
+        p
+        for p in shown
+        if not any(
+            q.x <= p.x and q.quality.mean >= p.quality.mean and (q.x, q.quality.mean) != (p.x, p.quality.mean)
+            for q in shown
+        )
+    ]
+    return sorted(kept, key=lambda point: point.x)
 
 
-def draw(group: Group, measure: str, names: Names) -> Figure:
-    shown = points(group, measure)
-    title = f"{shorten(names.datasets[group.label], 30)}: {measure_title(measure)} against latency"
-    figure, axes = panel(3.5, title)
+def draws(across: Across, group: Group, measure: str) -> bool:
+    return bool(points(group, measure, across))
+
+
+def note(across: Across, group: Group, measure: str) -> str:
+    return _FRONT if is_sweep(group) else ""
+
+
+def draw(across: Across, group: Group, measure: str, names: Names) -> Figure:
+    shown = points(group, measure, across)
+    best = front(shown) if is_sweep(group) else shown
+    figure, axes = panel(3.5, names.title(group, f"{measure_title(measure)} against {across.title}"))
     axes.set_position((0.1, 0.135, 0.87, 0.745))
     axes.set_xscale("log")
+    if is_sweep(group):
+        axes.plot([p.x for p in best], [p.quality.mean for p in best], drawstyle="steps-post", color=style.MUTED,
+                  linewidth=1, zorder=1.5)  # fmt: skip
     for name in dict.fromkeys(point.result.trial.pipeline for point in shown):
-        mine = sorted((p for p in shown if p.result.trial.pipeline == name), key=lambda p: p.latency_s)
-        colour, marker = names.series(name)
-        for point in mine:
-            axes.plot([point.latency_s] * 2, [point.quality.low, point.quality.high], color=colour, linewidth=1.3)
-        axes.plot([p.latency_s for p in mine], [p.quality.mean for p in mine], color=colour, marker=marker,
-                  markersize=6.5, linestyle="none", markeredgecolor=style.CARD, markeredgewidth=0.8)  # fmt: skip
-    for start, end in lines(shown):
+        mine = sorted((p for p in shown if p.result.trial.pipeline == name), key=lambda p: p.x)
+        for point in (p for p in mine if p in best):
+            colour = names.series(name).colour
+            axes.plot([point.x] * 2, [point.quality.low, point.quality.high], color=colour, linewidth=1.3)
+        _mark(axes, [p for p in mine if p not in best], names.series(name), pale=True)
+        _mark(axes, [p for p in mine if p in best], names.series(name), pale=False)
+    joined = [] if is_sweep(group) else lines(shown)
+    for start, end in joined:
         colour = names.series(start.result.trial.pipeline).colour
-        axes.plot([start.latency_s, end.latency_s], [start.quality.mean, end.quality.mean], color=colour, linewidth=0.8)
-    _limits(axes, shown)
-    duration_ticks(axes)
+        axes.plot([start.x, end.x], [start.quality.mean, end.quality.mean], color=colour, linewidth=0.8)
+    _limits(axes, shown, best, across)
     axes.grid(which="major")
     axes.tick_params(which="both", length=0, pad=4)
-    axes.set_xlabel("Latency of a query, 95th percentile (logarithmic)")
-    place_labels(figure, axes, _labels(axes, shown, names), _covered(axes, shown))
+    axes.set_xlabel(across.label)
+    place_labels(figure, axes, _labels(axes, shown, best, names), _covered(axes, shown, best, joined))
     return figure
 
 
-def _limits(axes: Axes, shown: Sequence[Point]) -> None:
-    from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+def _mark(axes: Axes, mine: Sequence[Point], look: style.Series, *, pale: bool) -> None:
+    size_pt, alpha = (5, _PALE) if pale else (6.5, 1)
+    axes.plot([p.x for p in mine], [p.quality.mean for p in mine], color=look.colour, marker=look.marker, alpha=alpha,
+              markersize=size_pt, linestyle="none", markeredgecolor=style.CARD, markeredgewidth=0.8)  # fmt: skip
 
-    fastest, slowest = min(p.latency_s for p in shown), max(p.latency_s for p in shown)
-    room = max(2.2, (slowest / fastest) ** 0.18)
-    low, high = fastest / room, slowest * room
-    subs = (1.0,) if high / low > 30 else (1.0, 2.0, 5.0)
+
+def _limits(axes: Axes, shown: Sequence[Point], best: Sequence[Point], across: Across) -> None:
+    least, most = min(p.x for p in shown), max(p.x for p in shown)
+    room = max(2.2, (most / least) ** 0.18) if not across.binary else max(1.5, (most / least) ** 0.18)
+    low, high = least / room, most * room
+    ticks = _sizes(low, high) if across.binary else _decades(low, high)
     edge = (high / low) ** 0.07
-    for tick in (sub * 10.0**power for power in range(-9, 7) for sub in subs):
+    for tick in ticks:
         if high / edge < tick <= high:  # its label would be cut off at the figure's edge
             high = tick * edge
         elif low <= tick < low * edge:
             low = tick / edge
     axes.set_xlim(low, high)
-    axes.xaxis.set_major_locator(LogLocator(subs=subs))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    low, high = min(p.quality.low for p in shown), max(p.quality.high for p in shown)
+    if across.binary:
+        _size_ticks(axes, ticks)
+    else:
+        log_ticks(axes.xaxis, low, high)
+        duration_ticks(axes.xaxis)
+    low = min(*(p.quality.low for p in best), *(p.quality.mean for p in shown))
+    high = max(*(p.quality.high for p in best), *(p.quality.mean for p in shown))
     pad = max(0.02, 0.12 * (high - low))
     axes.set_ylim(max(-0.02, low - pad), min(1.02, high + pad))
 
 
-def _labels(axes: Axes, shown: Sequence[Point], names: Names) -> list[Label]:
-    """Each pipeline's name once, at its fastest trial; then, for each knot of its trials, what they have in common that
-    sets them apart from its other trials."""
+def _decades(low: float, high: float) -> list[float]:
+    return [sub * 10.0**power for power in range(-9, 7) for sub in log_subs(low, high)]
+
+
+def _sizes(low: float, high: float) -> list[float]:
+    """At most five powers of two that are evenly spaced between the two."""
+    first, last = ceil(log(low, 2)), floor(log(high, 2))
+    return [2.0**power for power in range(first, last + 1, max(1, -(-(last - first + 1) // 5)))]
+
+
+def _size_ticks(axes: Axes, ticks: Sequence[float]) -> None:
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    axes.xaxis.set_major_locator(FixedLocator(list(ticks)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _place: size(value).replace(".00", "")))
+
+
+def _labels(axes: Axes, shown: Sequence[Point], best: Sequence[Point], names: Names) -> list[Label]:
+    """Each pipeline's name once, at its cheapest trial; then, for each knot of those of its trials that are on the
+    front, what they have in common that sets them apart from its other trials."""
     said = variants([point.result for point in shown])
     found: list[Label] = []
     for name in dict.fromkeys(point.result.trial.pipeline for point in shown):
-        mine = sorted((p for p in shown if p.result.trial.pipeline == name), key=lambda p: p.latency_s)
+        mine = sorted((p for p in shown if p.result.trial.pipeline == name), key=lambda p: p.x)
         colour = names.series(name).colour
         found.append(Label(shorten(names.pipelines[name], 30), _anchors(mine[:1], far=True), colour, needed=True))
-        for knot in _knots(axes, mine):
+        for knot in _knots(axes, [point for point in mine if point in best]):
             parts = [names.variant(said[point.result.trial.id]).split(" · ") for point in knot]
             text = " · ".join(part for part in parts[0] if all(part in other for other in parts))
             if text and len(mine) > 1:
@@ -112,8 +187,8 @@ def _knots(axes: Axes, mine: Sequence[Point]) -> list[list[Point]]:
     at = axes.transData.transform
     knots: list[list[Point]] = []
     for point in mine:
-        x, y = at((point.latency_s, point.quality.mean))
-        last = at((knots[-1][-1].latency_s, knots[-1][-1].quality.mean)) if knots else None
+        x, y = at((point.x, point.quality.mean))
+        last = at((knots[-1][-1].x, knots[-1][-1].quality.mean)) if knots else None
         if last is not None and abs(x - last[0]) < _CLOSE and abs(y - last[1]) < _CLOSE:
             knots[-1].append(point)
         else:
@@ -124,27 +199,31 @@ def _knots(axes: Axes, mine: Sequence[Point]) -> list[list[Point]]:
 def _anchors(knot: Sequence[Point], *, far: bool) -> list[Anchor]:
     """Where a label may stand: beside the points, above or below their intervals, and, if ``far``, a little off."""
     left, right = knot[0], knot[-1]
-    middle = (left.latency_s * right.latency_s) ** 0.5
+    middle = (left.x * right.x) ** 0.5
     low, high = min(p.quality.low for p in knot), max(p.quality.high for p in knot)
     sides: tuple[tuple[Point, int, Align], ...] = ((right, 1, "left"), (left, -1, "right"))
     beside = [
-        Anchor(point.latency_s, point.quality.mean, side * 7, up, align)
+        Anchor(point.x, point.quality.mean, side * 7, up, align)
         for up in ((0, 9, -9, 18, -18) if far else (0,))
         for point, side, align in sides
     ]
     return [*beside[:2], Anchor(middle, low, 0, -8, "center"), Anchor(middle, high, 0, 8, "center"), *beside[2:]]
 
 
-def _covered(axes: Axes, shown: Sequence[Point]) -> list[Box]:
+def _covered(
+    axes: Axes, shown: Sequence[Point], best: Sequence[Point], joined: Sequence[tuple[Point, Point]]
+) -> list[Box]:
     """Boxes, in pixels, over markers, intervals and the lines between points."""
     at = axes.transData.transform
     boxes: list[Box] = []
     for point in shown:
-        (x, low), (_, high) = at((point.latency_s, point.quality.low)), at((point.latency_s, point.quality.high))
-        y = at((point.latency_s, point.quality.mean))[1]
-        boxes += [(x - 1, low, x + 1, high), (x - 5, y - 5, x + 5, y + 5)]
-    for start, end in lines(shown):
-        (x0, y0), (x1, y1) = at((start.latency_s, start.quality.mean)), at((end.latency_s, end.quality.mean))
+        (x, low), (_, high) = at((point.x, point.quality.low)), at((point.x, point.quality.high))
+        y = at((point.x, point.quality.mean))[1]
+        boxes.append((x - 5, y - 5, x + 5, y + 5))
+        if point in best:
+            boxes.append((x - 1, low, x + 1, high))
+    for start, end in joined:
+        (x0, y0), (x1, y1) = at((start.x, start.quality.mean)), at((end.x, end.quality.mean))
         for i in range(20):
             x, y = x0 + (x1 - x0) * i / 20, y0 + (y1 - y0) * i / 20
             boxes.append((x - 1, y - 1, x + 1, y + 1))
@@ -155,19 +234,20 @@ def lines(shown: Sequence[Point]) -> list[tuple[Point, Point]]:
     """From each trial of a pipeline to its next slower one."""
     found = []
     for name in dict.fromkeys(point.result.trial.pipeline for point in shown):
-        mine = sorted((p for p in shown if p.result.trial.pipeline == name), key=lambda p: p.latency_s)
+        mine = sorted((p for p in shown if p.result.trial.pipeline == name), key=lambda p: p.x)
         found += list(pairwise(mine))
     return found
 
 
-def alt(group: Group, measure: str) -> str:
-    shown = points(group, measure)
+def alt(across: Across, group: Group, measure: str) -> str:
+    shown = points(group, measure, across)
     said = variants([point.result for point in shown])
+    best = front(shown) if is_sweep(group) else shown
     parts = [
-        f"{full_label(p.result, said)} {score(p.quality.mean)} ({span(p.quality)}) at {seconds(p.latency_s)}"
-        for p in shown
+        f"{full_label(p.result, said)} {score(p.quality.mean)} ({span(p.quality)}) at {across.write(p.x)}" for p in best
     ]
-    return (
-        f"Scatter plot of {measure_title(measure)} with 95% intervals against p95 latency on {group.label}: "
-        f"{'; '.join(parts)}."
-    )
+    against = "p95 latency" if across is LATENCY else "peak memory"
+    what = f"Scatter plot of {measure_title(measure)} with 95% intervals against {against} on {group.label}"
+    if is_sweep(group):
+        what += f", {len(shown)} cells, of which these are on the Pareto front"
+    return f"{what}: {'; '.join(parts)}."

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from bench.report import groups
+from bench.report import derived, groups, words
 from bench.types import TrialResult
 
 
@@ -21,7 +21,7 @@ def summary_csv(results: Sequence[TrialResult]) -> str:
     """The rows as CSV with a header; what is missing is empty."""
     names = groups.measures(results)
     rows = summary_rows(results)
-    header = list(rows[0]) if rows else [*_setup(None), *_quality(None, names), *_cost(None)]
+    header = list(rows[0]) if rows else list(_row(None, names))
     out = io.StringIO()
     writer = csv.DictWriter(out, header, lineterminator="\n")
     writer.writeheader()
@@ -29,8 +29,9 @@ def summary_csv(results: Sequence[TrialResult]) -> str:
     return out.getvalue()
 
 
-def _row(result: TrialResult, names: Sequence[str]) -> dict[str, Any]:
-    return {**_setup(result), **_quality(result, names), **_cost(result)}
+def _row(result: TrialResult | None, names: Sequence[str]) -> dict[str, Any]:
+    """What is new stands behind what was there before, so that a column keeps its place."""
+    return {**_setup(result), **_quality(result, names), **_cost(result), **_sweep(result)}
 
 
 def _setup(result: TrialResult | None) -> dict[str, Any]:
@@ -79,4 +80,67 @@ def _cost(result: TrialResult | None) -> dict[str, Any]:
         "reserved_device_bytes": cost.reserved_device_bytes if cost else None,
         "queries": groups.judged_queries(result) if result else None,
         "trial": result.trial.id if result else None,
+    }
+
+
+def _sweep(result: TrialResult | None) -> dict[str, Any]:
+    return {**_settings(result), **_latency_intervals(result), **_meters(result), **_work(result), **_outcome(result)}
+
+
+def _settings(result: TrialResult | None) -> dict[str, Any]:
+    trial = result.trial if result and result.trial.reranker is not None else None
+    return {
+        "engine": trial.engine if trial else None,
+        "template": trial.template if trial else None,
+        "quantisation": trial.quantisation if trial else None,
+        "token_budget": trial.token_budget if trial else None,
+    }
+
+
+def _latency_intervals(result: TrialResult | None) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for q in (50, 95, 99):
+        interval = derived.latency_interval(result, q) if result else None
+        row[f"latency_p{q}_low_s"] = interval.low if interval else None
+        row[f"latency_p{q}_high_s"] = interval.high if interval else None
+    return row
+
+
+def _meters(result: TrialResult | None) -> dict[str, Any]:
+    cost = result.cost if result else None
+    loaded = bool(cost and cost.load_points)
+    return {
+        "server_qps_at_p99": derived.server_qps(result) if result else None,
+        "server_p99_bound_s": result.trial.server_p99_s if result and loaded else None,
+        "offline_rounds": len(cost.offline_s) or None if cost else None,
+        "offline_variation": derived.offline_variation(result) if result else None,
+        "cold_load_s": cost.cold_load_s if cost else None,
+        "rss_growth_bytes": derived.rss_growth_bytes(result) if result else None,
+        "driver_device_bytes": cost.driver_device_bytes if cost else None,
+        "energy_j_per_query": derived.joules_per_query(result) if result else None,
+        "mean_power_w": derived.mean_power_w(result) if result else None,
+    }
+
+
+def _work(result: TrialResult | None) -> dict[str, Any]:
+    """Counts of one offline round."""
+    work = derived.offline_work(result) if result else None
+    achieved = derived.model_flops_per_s(result) if result else None
+    return {
+        "forward_calls": work.forward_calls or None if work else None,
+        "tokens_per_call": derived.tokens_per_call(result) if result else None,
+        "padding_share": derived.padding_share(work),
+        "truncated_pairs": work.truncated_pairs if work else None,
+        "model_tflops_per_s": achieved / 1e12 if achieved is not None else None,
+        "share_of_peak": derived.share_of_peak(result) if result else None,
+    }
+
+
+def _outcome(result: TrialResult | None) -> dict[str, Any]:
+    agreement = result.agreement if result else None
+    return {
+        "agreement_largest_difference": agreement.largest_difference if agreement else None,
+        "agreement_top10_changed": agreement.top10_changed if agreement else None,
+        "implied_by": result.implied_by if result else None,
+        "message": words.clean(result.message) or None if result else None,
     }

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import chain
 
-from bench.report import facts, tables, words
+from bench.report import facts, sweep_sections, tables, words
 from bench.report.blocks import Block, Bullets, Code, Paragraph, Report, Section
-from bench.report.figures import PLOTS, font_warnings, pictures
-from bench.report.groups import by_dataset, full_label, measures, primary, variants
+from bench.report.figures import font_warnings
+from bench.report.groups import Group, by_dataset, full_label, measures, primary, variants
 from bench.report.pairs import paired
-from bench.report.verdict import verdicts
+from bench.report.sweep import Choice, choose, sentence
+from bench.report.verdict import unclaimed, verdicts
+from bench.types import TrialResult
 
 
 def summary(report: Report) -> str:
@@ -34,6 +37,9 @@ def verdict(report: Report) -> Section:
     blocks: list[Block] = [Paragraph(text, "verdict", label) for label, text in verdicts(all_groups, found)]
     if not report.results:
         blocks.append(Paragraph("There are no results to report."))
+    barred = unclaimed(all_groups, found)
+    if barred:
+        blocks.append(Paragraph(barred, "note"))
     tracers = _tracers(report)
     if tracers:
         blocks.append(
@@ -64,8 +70,11 @@ def _tracers(report: Report) -> list[str]:
 def main(report: Report) -> Section | None:
     if not report.results:
         return None
-    said, names = variants(report.results), measures(report.results)
-    blocks: list[Block] = [tables.main_table(group, names, said) for group in by_dataset(report.results)]
+    said, names, blocks = variants(report.results), measures(report.results), list[Block]()
+    for group, choice in first_cells(report.results):
+        blocks.append(tables.main_table(group, names, choice.said(said)))
+        if choice.left_out:
+            blocks.append(Paragraph(f"{sentence(choice)} All of them: section “All cells”."))
     note = (
         "Quality: mean over queries, with its bootstrap 95% interval. Latency: single queries, one at a time. "
         "Queries and pairs per second: all timed queries offered at once, measured apart from latency. Memory: the "
@@ -75,33 +84,40 @@ def main(report: Report) -> Section | None:
     return Section("results", "Quality and cost", (*blocks, Paragraph(note)))
 
 
+def first_cells(results: Sequence[TrialResult]) -> list[tuple[Group, Choice]]:
+    """Each dataset with the cells that its first table shows, and how they were chosen."""
+    measure = primary(results)
+    chosen = [(group, choose(group.results, measure)) for group in by_dataset(results)]
+    return [(replace(group, results=choice.results), choice) for group, choice in chosen]
+
+
 def quality_figure(report: Report) -> Section | None:
-    return _figure(report, "quality")
+    return sweep_sections.figure(report, "quality")
 
 
 def tradeoff_figure(report: Report) -> Section | None:
-    return _figure(report, "tradeoff")
+    return sweep_sections.figure(report, "tradeoff")
 
 
 def stages_figure(report: Report) -> Section | None:
-    return _figure(report, "stages")
-
-
-def _figure(report: Report, kind: str) -> Section | None:
-    found = pictures(report.results, kind)
-    return Section(kind, PLOTS[kind].title, (found,)) if found else None
+    return sweep_sections.figure(report, "stages")
 
 
 def audit(report: Report) -> Section | None:
     said = variants(report.results)
-    found: list[Block] = [tables.audit_table(group, said) for group in by_dataset(report.results) if group.finished]
+    found: list[Block] = [
+        tables.audit_table(replace(group, label=sweep_sections.label(group, choice)), said)
+        for group, choice in first_cells(report.results)
+        if group.finished
+    ]
     if not found:
         return None
     note = (
         "Ceiling: share of the relevant documents among the first stage's candidates at this depth, with its 95% "
         "interval; no reranker of these candidates can recover the rest. Tied scores: share of neighbours among the "
-        "first 10 whose scores are equal, so that only their ids order them. Pairs cut short: documents that did not "
-        "fit the maximum length."
+        "first 10 whose scores are equal, so that only their ids order them. Pairs scored, tokens and padding: of the "
+        "pass over all queries that quality is judged by; without one, of one round of the timed queries. Pairs cut "
+        "short: documents that did not fit the maximum length."
     )
     return Section("audit", "Ceiling, ties and truncation", (*found, Paragraph(note)))
 
@@ -111,9 +127,12 @@ def problems(report: Report) -> Section | None:
     labels = {result.trial.id: group.label for group in by_dataset(report.results) for result in group.results}
     blocks: list[Block] = []
     for result in report.results:
-        if result.status != "ok":
+        if result.status != "ok" and not result.implied_by:
             label = f"{full_label(result, said)} on {labels[result.trial.id]}: {tables.status(result)}"
             blocks.append(Code(label, words.clean_lines(result.message) or "No message was left."))
+    implied = _implied(report, said)
+    if implied:
+        blocks += [Paragraph("Not tried, because a smaller cell ran out of memory (implied):"), Bullets(implied)]
     heard: dict[str, list[str]] = {}
     for result in report.results:
         where = f"{full_label(result, said)} on {labels[result.trial.id]}"
@@ -124,6 +143,16 @@ def problems(report: Report) -> Section | None:
     if items:
         blocks.append(Bullets(tuple(items)))
     return Section("problems", "Failed trials and warnings", tuple(blocks)) if blocks else None
+
+
+def _implied(report: Report, said: dict[str, str]) -> tuple[str, ...]:
+    """For each trial that ran out of memory, those that it spared."""
+    spared: dict[str, list[str]] = {}
+    for result in report.results:
+        if result.implied_by:
+            spared.setdefault(result.implied_by, []).append(full_label(result, said))
+    known = {result.trial.id: full_label(result, said) for result in report.results}
+    return tuple(f"by {known.get(cause, f'trial {cause}')}: {'; '.join(labels)}" for cause, labels in spared.items())
 
 
 def _some(where: list[str]) -> str:
@@ -151,6 +180,9 @@ def reproduce(report: Report) -> Section:
         blocks.append(Code("Configuration", words.clean_lines(report.config_text)))
     if any(result.environment for result in report.results):
         blocks.append(facts.environment_table(report.results))
+    lacking = facts.unmeasured(report.results)
+    if lacking:
+        blocks.append(Bullets(lacking))
     if report.results:
         labels = {result.trial.id: group.label for group in by_dataset(report.results) for result in group.results}
         blocks.append(tables.setup_table(report.results, variants(report.results), labels))
@@ -159,11 +191,22 @@ def reproduce(report: Report) -> Section:
 
 SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
     verdict,
+    sweep_sections.tier_section,
     main,
     quality_figure,
     tradeoff_figure,
+    sweep_sections.tradeoff_memory,
+    sweep_sections.heat,
+    sweep_sections.latency,
     stages_figure,
+    sweep_sections.load,
+    sweep_sections.memory,
+    sweep_sections.padding,
+    sweep_sections.roofline,
+    sweep_sections.energy,
+    sweep_sections.agreement,
     audit,
+    sweep_sections.all_cells,
     problems,
     datasets,
     reproduce,

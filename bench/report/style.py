@@ -63,3 +63,33 @@ def settings(families: tuple[str, ...]) -> Any:
         "axes.labelsize": 8.5,
         "lines.solid_capstyle": "butt",
     }
+
+
+HEAT_FROM = 0.14
+"""The darkest end of the colour map is left out, so that a cell stands out from a dark page."""
+ON_HEAT = ("#000000", "#fefefe")  # text on a light and on a dark cell, in both schemes
+HATCHES = {
+    "oom": ("//////", MUTED),
+    "implied": ("///", "#98a2ac"),
+    "timeout": ("....", MUTED),
+    "other": ("xxx", MUTED),
+}
+"""How a cell without a figure is hatched, by what came of it, and in which colour."""
+
+
+def heat(share: float) -> tuple[str, str]:
+    """The fill for a value's place between lowest (0) and highest (1), and the colour of text on it.
+
+    Viridis, whose lightness rises evenly, so that equal steps look equal, in grey and to colour-blind readers too.
+    """
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    red, green, blue, _ = colormaps["viridis"](HEAT_FROM + (1 - HEAT_FROM) * share)
+    light = 0.2126 * _linear(red) + 0.7152 * _linear(green) + 0.0722 * _linear(blue)
+    return to_hex((red, green, blue)), ON_HEAT[0] if light > 0.18 else ON_HEAT[1]
+
+
+def _linear(channel: float) -> float:
+    """A channel of sRGB as light (WCAG 2's relative luminance adds the three up)."""
+    return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)

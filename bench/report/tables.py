@@ -7,10 +7,11 @@ from typing import Any
 
 from bench.report import groups, words
 from bench.report.blocks import Cell, Table
+from bench.report.derived import joules_per_query, no_quality, padding_share, server_qps
 from bench.report.groups import Group
 from bench.report.pairs import Pair
 from bench.report.words import MISSING
-from bench.types import Cost, TrialResult
+from bench.types import Trial, TrialResult, Work
 
 Value = float | int | None
 Column = tuple[str, Callable[[TrialResult], Value], Callable[[Any], str], int]
@@ -23,18 +24,27 @@ def main_table(group: Group, names: Sequence[str], said: Mapping[str, str]) -> T
     """Pipelines × quality and cost; the best of each column in bold where there is more than one figure.
 
     The cost stands behind the first measures, so that both are in sight on a screen that does not hold every column.
+    Where no trial can have a quality the caption says so, in place of the measures.
     """
-    measured = [(_measure_column(name), name) for name in names]
+    measured = [(_measure_column(name), name) for name in measured_here(group, names)]
     cost = [(column, None) for column in cost_columns(group.results)]
     columns, written = [], []
     for column, name in (*measured[:LEADING], *cost, *measured[LEADING:]):
         cells = _column_cells(column, group.results)
         if name is not None:
-            cells = [_with_interval(cell, r, name) for cell, r in zip(cells, group.results, strict=True)]
+            first = name == measured[0][1]
+            cells = [_with_interval(cell, r, name, first) for cell, r in zip(cells, group.results, strict=True)]
         columns.append(column)
         written.append(cells)
     rows = tuple((row_header(result, said), *(cells[i] for cells in written)) for i, result in enumerate(group.results))
-    return Table(group.label, ("Pipeline", *(column[0] for column in columns)), rows)
+    why = "; ".join(dict.fromkeys(no_quality(result) for result in group.results)) if not measured else ""
+    caption = f"{group.label} ({why})" if why else group.label
+    return Table(caption, ("Pipeline", *(column[0] for column in columns)), rows)
+
+
+def measured_here(group: Group, names: Sequence[str]) -> list[str]:
+    """The measures that the group's table has: none where no trial of it can have a quality."""
+    return list(names) if any(not no_quality(result) or result.quality for result in group.results) else []
 
 
 def row_header(result: TrialResult, said: Mapping[str, str]) -> Cell:
@@ -45,7 +55,11 @@ def row_header(result: TrialResult, said: Mapping[str, str]) -> Cell:
 
 
 def status(result: TrialResult) -> str:
-    return {"oom": "out of memory", "unsupported": "not supported here"}.get(result.status, result.status)
+    """How a trial ended, in words."""
+    if result.status == "oom":
+        return "out of memory (implied)" if result.implied_by else "out of memory"
+    named = {"timeout": "over the time limit", "unsupported": "not supported here"}
+    return named.get(result.status, result.status)
 
 
 def _measure_column(name: str) -> Column:
@@ -57,7 +71,7 @@ def _measure_column(name: str) -> Column:
 
 
 def cost_columns(results: Sequence[TrialResult]) -> list[Column]:
-    """The cost of a trial; a kind of memory that no trial could measure has no column."""
+    """The cost of a trial; a kind that no trial could measure, or that was not asked for, has no column."""
     columns: list[Column] = [
         ("Latency p50", lambda r: groups.latency(r, 50), words.seconds, -1),
         ("Latency p95", lambda r: groups.latency(r, 95), words.seconds, -1),
@@ -65,12 +79,12 @@ def cost_columns(results: Sequence[TrialResult]) -> list[Column]:
         ("Pairs/s", groups.pairs_per_second, words.figure3, 1),
         ("Process memory", lambda r: r.cost.peak_rss_bytes if r.cost else None, words.size, -1),
         ("Device memory", lambda r: r.cost.peak_device_bytes if r.cost else None, words.size, -1),
+        ("Server queries/s", server_qps, words.figure3, 1),
+        ("J/query", joules_per_query, words.figure3, -1),
     ]
+    always = ("Latency p50", "Latency p95", "Queries/s")
     return [
-        column
-        for column in columns
-        if not column[0].startswith(("Process", "Device", "Pairs"))
-        or any(column[1](result) is not None for result in results)
+        column for column in columns if column[0] in always or any(column[1](result) is not None for result in results)
     ]
 
 
@@ -85,9 +99,11 @@ def _column_cells(column: Column, results: Sequence[TrialResult]) -> list[Cell]:
     return [Cell(text, best=text == best) for text in texts]
 
 
-def _with_interval(cell: Cell, result: TrialResult, name: str) -> Cell:
+def _with_interval(cell: Cell, result: TrialResult, name: str, first: bool) -> Cell:
     interval = result.quality.means.get(name) if result.quality else None
-    return Cell(cell.text, words.span(interval), cell.best) if interval else cell
+    if interval is None:
+        return Cell(cell.text, no_quality(result) if first else "")
+    return Cell(cell.text, words.span(interval), cell.best)
 
 
 def pairs_table(found: Mapping[str, Sequence[Pair]], all_groups: Sequence[Group], said: Mapping[str, str]) -> Table:
@@ -127,25 +143,30 @@ def audit_table(group: Group, said: Mapping[str, str]) -> Table:
 
 def _audit(result: TrialResult) -> tuple[Cell, ...]:
     quality = result.quality
-    ceiling = Cell(words.score(quality.ceiling.mean), words.span(quality.ceiling)) if quality else Cell(MISSING)
+    ceiling = Cell(MISSING, no_quality(result))
+    if quality:
+        ceiling = Cell(words.score(quality.ceiling.mean), words.span(quality.ceiling))
     tied = Cell(words.share(quality.tied_share if quality else None))
-    return (Cell(words.count(result.trial.depth)), ceiling, tied, *_work(result.cost))
+    return (Cell(words.count(result.trial.depth)), ceiling, tied, *_work(_scored(result)))
 
 
-def _work(cost: Cost | None) -> tuple[Cell, ...]:
-    work = cost.work if cost else None
+def _scored(result: TrialResult) -> Work | None:
+    """The counts of the quality pass, over all queries; without one, those of an offline round."""
+    if result.quality and result.quality.work.pairs:
+        return result.quality.work
+    return result.cost.work if result.cost else None
+
+
+def _work(work: Work | None) -> tuple[Cell, ...]:
     if work is None or not work.pairs:
         return tuple(Cell(MISSING) for _ in range(5))
     cut = work.truncated_pairs
-    padding = (
-        work.padding_tokens / work.forward_tokens if work.forward_tokens and work.padding_tokens is not None else None
-    )
     return (
         Cell(words.count(work.pairs)),
         Cell(MISSING) if cut is None else Cell(words.count(cut), words.share(cut / work.pairs)),
         Cell(words.count(work.tokens)),
         Cell(words.count(work.truncated_tokens)),
-        Cell(words.share(padding)),
+        Cell(words.share(padding_share(work))),
     )
 
 
@@ -163,10 +184,10 @@ def setup_table(results: Sequence[TrialResult], said: Mapping[str, str], labels:
                 Cell(words.clean(trial.retriever)),
                 _model(trial.embedder, trial.embedder_revision),
                 _model(trial.reranker, trial.reranker_revision),
-                Cell(words.clean(f"{trial.engine}, {trial.template}") if reranks else MISSING),
+                Cell(_engine(trial) if reranks else MISSING),
                 Cell(words.clean(groups.device(result))),
                 Cell(groups.dtype(result) or MISSING),
-                Cell(words.count(trial.batch_size if reranks else None)),
+                Cell(_batch(trial) if reranks else MISSING),
                 Cell(words.count(trial.max_length if reranks else None)),
                 Cell(words.count(trial.depth)),
                 Cell(words.seconds(cost.load_s if cost else None)),
@@ -180,6 +201,15 @@ def setup_table(results: Sequence[TrialResult], said: Mapping[str, str], labels:
         "Length", "Depth", "Load", "Index", "Timed queries", "Trial",
     )  # fmt: skip
     return Table("Set-up of each trial", columns, tuple(rows), (0, 1, 2, 3, 4, 5, 6, 7, 14))
+
+
+def _engine(trial: Trial) -> str:
+    also = () if trial.quantisation == "none" else (trial.quantisation,)
+    return words.clean(", ".join((trial.engine, trial.template, *also)))
+
+
+def _batch(trial: Trial) -> str:
+    return words.count(trial.batch_size) if not isinstance(trial.batch_size, str) else trial.batch_size
 
 
 def _model(name: str | None, revision: str | None) -> Cell:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from bench.report import tables, words
 from bench.report.blocks import Cell, Table
 from bench.report.groups import by_dataset, measures, primary, variants
+from bench.report.sections import first_cells
+from bench.report.sweep import is_sweep, sentence
+from bench.report.tiers import tiers
 from bench.report.verdict import verdicts
 from bench.types import TrialResult
 
@@ -31,11 +34,18 @@ def print_table(results: Sequence[TrialResult], console: Console) -> None:
     groups, main = by_dataset(results), primary(results)
     names = [main, *(name for name in measures(results) if name != main)]
     said = variants(results)
-    for group in groups:
-        console.print(_rich(tables.main_table(group, names, said), len(names), console.width))
+    for group, choice in first_cells(results):
+        measured = len(tables.measured_here(group, names))
+        console.print(_rich(tables.main_table(group, names, choice.said(said)), measured, console.width))
+        if choice.left_out:
+            console.print(Text(sentence(choice), style="dim"))
         console.print()
-    for label, sentence in verdicts(groups):
-        console.print(Text.assemble((f"{label}: ", "bold"), sentence))
+    for label, text in verdicts(groups):
+        console.print(Text.assemble((f"{label}: ", "bold"), text))
+    for group in groups:
+        for tier, text in tiers(group.results) if is_sweep(group) else ():
+            name = tier if len(groups) == 1 else f"{group.label}, {tier.lower()}"
+            console.print(Text.assemble((f"{name}: ", "bold"), text))
     if not results:
         console.print("There are no results to show.")
 
@@ -67,7 +77,7 @@ def _fitting(widths: Sequence[int], measured: int, columns: int, has_pairs: bool
     behind = range(len(widths) - (1 + measured - start), len(widths))
     p50, p95, queries, *rest = range(start, behind.start)
     pairs, memory = (rest[:1], rest[1:]) if has_pairs else ([], rest)
-    wanted = [1, p95, p50, queries, *memory, *pairs, *range(2, start), *behind]
+    wanted = [*range(1, min(2, start)), p95, p50, queries, *memory, *pairs, *range(2, start), *behind]
     left = columns - min(widths[0], _NAME_AT_MOST if columns > 100 else 22) - _GAP
     kept = [0]
     for i in wanted:
@@ -78,7 +88,9 @@ def _fitting(widths: Sequence[int], measured: int, columns: int, has_pairs: bool
 
 
 def _width(cell: Cell, with_note: bool) -> int:
-    return max(words.width(cell.text), words.width(cell.note) if with_note else 0)
+    """A note that stands beside no figure may be broken between words."""
+    notes = (cell.note.split() if cell.missing else [cell.note]) if with_note else []
+    return max(map(words.width, [cell.text, *notes]))
 
 
 def _text(cell: Cell, place: int) -> Text:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.report import words
-from bench.report.groups import Group, device, full_label, latency, primary, variants
+from bench.report.derived import no_quality
+from bench.report.groups import Group, device, full_label, latency, pipelines, primary, variants
 from bench.report.pairs import Pair, paired
+from bench.report.tables import status
 from bench.types import TrialResult
 
 FEW_QUERIES = 20
@@ -37,12 +39,38 @@ def _sentence(group: Group, pairs: Sequence[Pair], compared: int, said: dict[str
 def _without_pair(group: Group, said: dict[str, str]) -> str:
     if not group.finished:
         return "No trial finished, so there is nothing to compare."
+    if all(no_quality(result) and result.quality is None for result in group.finished):
+        return f"{_why_none(group.finished)}. Nothing about quality is claimed; speed and memory are real."
     lost = [result for result in group.results if result.status != "ok" and result.trial.reranker]
     if lost:
-        return f"The reranker's gain cannot be stated: {full_label(lost[0], said)} did not finish ({lost[0].status})."
+        return f"The reranker's gain cannot be stated: {full_label(lost[0], said)} did not finish ({status(lost[0])})."
+    if all(no_quality(result) for result in group.finished if result.trial.reranker):
+        barred = [result for result in group.finished if no_quality(result)]
+        if barred:
+            return f"{_why_none(barred)}. Nothing about the quality of reranking is claimed."
     if not any(result.trial.reranker for result in group.finished):
         return "No pipeline here has a reranker, so there is no gain to state."
     return "No trial here runs the same first stage without its reranker, so no gain can be stated."
+
+
+def unclaimed(groups: Sequence[Group], pairs: Mapping[str, Sequence[Pair]]) -> str:
+    """Which pipelines were measured for speed and memory alone beside others of which a gain is stated; empty where
+    there are none."""
+    spoken_of = [group for group in groups if pairs.get(group.slug)]
+    barred = [result for group in spoken_of for result in group.results if no_quality(result) and not result.quality]
+    if not barred:
+        return ""
+    names = words.listed([f"“{words.clean(name)}”" for name in pipelines(barred)])
+    return (
+        f"{_why_none(barred)}. Of {names} speed and memory were measured; nothing about quality is claimed, and no "
+        "figure of theirs says anything about it."
+    )
+
+
+def _why_none(results: Sequence[TrialResult]) -> str:
+    whys = dict.fromkeys(no_quality(result) for result in results)
+    text = words.listed([why.removesuffix(": no quality") for why in whys])
+    return f"{text[:1].upper()}{text[1:]}: no quality"
 
 
 def _quality(pair: Pair, compared: int, said: dict[str, str]) -> str:

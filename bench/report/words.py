@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bench.types import Interval
 
@@ -124,6 +124,22 @@ def times(ratio: float) -> str:
     if 0.9 <= ratio <= 1.1:
         return "about as long"
     return f"{figure3(ratio)} times as long"
+
+
+def flops(value: float | None) -> str:
+    """Operations per second in decimal units, as hardware is rated."""
+    if value is None:
+        return MISSING
+    for unit in ("", "K", "M", "G", "T"):
+        if abs(value) < 999.5:
+            return f"{figure3(value)} {unit}FLOP/s"
+        value /= 1000
+    return f"{figure3(value)} PFLOP/s"
+
+
+def listed(texts: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return " and ".join(part for part in (", ".join(texts[:-1]), *texts[-1:]) if part)
 
 
 def plural(n: int, noun: str) -> str:

@@ -48,4 +48,10 @@ def _dense(trial: Trial, device: str, cache: EmbeddingCache | None, progress: Pr
     return load_dense(trial, device, cache, progress)
 
 
-RETRIEVERS: dict[str, Factory] = {"bm25": _bm25, "bm25s": _bm25s, "dense": _dense}
+def _given(trial: Trial, device: str, cache: EmbeddingCache | None, progress: Progress) -> Retriever:
+    from bench.retrievers.given import GivenRetriever
+
+    return GivenRetriever()
+
+
+RETRIEVERS: dict[str, Factory] = {"bm25": _bm25, "bm25s": _bm25s, "dense": _dense, "given": _given}

@@ -99,18 +99,18 @@ def register(module: str) -> None:
 
 
 def stand_in_peak(shape: Any, dtype: str, device: str) -> list[Any]:
-    from bench.engines.results import PeakSample
+    from bench.peak import PeakSample
 
     return [PeakSample("mm", dtype, 8, 10**9, 0.5), PeakSample("prepacked", dtype, 8, 10**9, 0.25)]
 
 
 if __name__ == "__main__":
     import bench.device
-    import bench.engines.peak
+    import bench.peak
     from bench.engines.worker import main
 
     register("__main__")
     ENGINES["transformers"] = "__main__:Instant"
     bench.device.environment = lambda device, uses_torch: {"cpu": "a processor"}  # type: ignore[assignment]
-    bench.engines.peak.measure_peak = stand_in_peak
+    bench.peak.measure_peak = stand_in_peak
     main(Path(sys.argv[1]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.engines.flops import (
+from bench.flops import (
     ModelShape,
     PromptTokens,
     forward_flops,

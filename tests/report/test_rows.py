@@ -15,6 +15,16 @@ COST = [
 ]  # fmt: skip
 
 
+SWEEP = [
+    "engine", "template", "quantisation", "token_budget", "latency_p50_low_s", "latency_p50_high_s",
+    "latency_p95_low_s", "latency_p95_high_s", "latency_p99_low_s", "latency_p99_high_s", "server_qps_at_p99",
+    "server_p99_bound_s", "offline_rounds", "offline_variation", "cold_load_s", "rss_growth_bytes",
+    "driver_device_bytes", "energy_j_per_query", "mean_power_w", "forward_calls", "tokens_per_call", "padding_share",
+    "truncated_pairs", "model_tflops_per_s", "share_of_peak", "agreement_largest_difference",
+    "agreement_top10_changed", "implied_by", "message",
+]  # fmt: skip
+
+
 def read(results):
     return list(csv.DictReader(io.StringIO(summary_csv(results))))
 
@@ -22,8 +32,8 @@ def read(results):
 def test_columns_are_in_the_order_people_rely_on(results):
     measures = ["ndcg@10", "recall@10", "recall@100", "mrr@10"]
     quality = [name + suffix for name in measures for suffix in ("", "_low", "_high")]
-    assert summary_csv(results).splitlines()[0].split(",") == SETUP + quality + COST
-    assert summary_csv([]).splitlines()[0].split(",") == SETUP + COST
+    assert summary_csv(results).splitlines()[0].split(",") == SETUP + quality + COST + SWEEP
+    assert summary_csv([]).splitlines()[0].split(",") == SETUP + COST + SWEEP
 
 
 def test_every_row_has_every_column_though_measures_differ(results, make):
@@ -80,3 +90,54 @@ def test_auto_is_replaced_by_what_the_environment_tells(results):
 def test_commas_quotes_and_chinese_survive_csv(results, make):
     name = '稠密, "重排"'
     assert read([make["result"](make["trial"](name), 0.5, 0.1)])[0]["pipeline"] == name
+
+
+def at(rows, batch, length, dtype):
+    (row,) = [r for r in rows if (r["batch_size"], r["max_length"], r["dtype"]) == (batch, length, dtype)]
+    return row
+
+
+def test_a_cell_of_a_sweep_has_what_its_meters_read(sweep_on):
+    results = sweep_on("cuda:0", energy_j=900.0)
+    row = at(summary_rows(results), 16, 2048, "fp32")
+    (result,) = [r for r in results if r.trial.id == row["trial"]]
+    cost = result.cost
+    assert row["offline_rounds"] == 3 and 0.01 < row["offline_variation"] < 0.02
+    assert row["rss_growth_bytes"] == cost.peak_rss_bytes - cost.baseline_rss_bytes
+    assert row["driver_device_bytes"] > row["reserved_device_bytes"] > row["peak_device_bytes"]
+    assert row["energy_j_per_query"] == pytest.approx(900 / 150)
+    assert row["mean_power_w"] == pytest.approx(900 / sum(cost.offline_s))
+    assert row["tokens_per_call"] == pytest.approx(cost.work.forward_tokens / cost.work.forward_calls)
+    assert row["padding_share"] == pytest.approx(cost.work.padding_tokens / cost.work.forward_tokens)
+    assert row["model_tflops_per_s"] == pytest.approx(cost.model_flops / cost.offline_s[0] / 1e12)
+    assert row["share_of_peak"] == pytest.approx(row["model_tflops_per_s"] / 45)
+    assert (row["engine"], row["template"], row["quantisation"]) == ("transformers", "qwen3", "none")
+    assert (row["agreement_largest_difference"], row["agreement_top10_changed"]) == (3e-7, 2)
+    assert row["latency_p50_low_s"] < row["latency_p50_s"] < row["latency_p50_high_s"]
+
+
+def test_the_server_rate_is_that_of_its_measurement_and_others_have_none(swept):
+    rows = summary_rows(swept)
+    loaded, other = at(rows, 16, 2048, "fp32"), at(rows, 1, 512, "fp32")
+    (cost,) = [r.cost for r in swept if r.trial.id == loaded["trial"]]
+    assert loaded["server_qps_at_p99"] in [point.offered_qps for point in cost.load_points]
+    assert loaded["server_p99_bound_s"] == 12.0
+    assert other["server_qps_at_p99"] is None and other["server_p99_bound_s"] is None
+
+
+def test_a_cell_that_was_not_tried_names_the_one_that_spared_it(swept):
+    rows = summary_rows(swept)
+    spared, cause = at(rows, 64, 8192, "fp32"), at(rows, 16, 8192, "fp32")
+    assert spared["status"] == "oom" and spared["implied_by"] == cause["trial"]
+    assert cause["implied_by"] is None and cause["message"] == "could not allocate 9.3 GiB"
+    assert at(rows, 1, 8192, "bf16")["status"] == "timeout"
+
+
+def test_a_message_of_many_lines_is_one_in_the_table(make):
+    row = read([make["failed"](make["trial"]("p"), "failed", "Traceback:\n  line 1\n\tline 2")])[0]
+    assert row["message"] == "Traceback: line 1 line 2"
+
+
+def test_energy_and_agreement_that_were_not_measured_are_empty(swept):
+    row = read(swept)[0]
+    assert row["energy_j_per_query"] == row["mean_power_w"] == row["agreement_top10_changed"] == ""

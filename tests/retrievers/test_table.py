@@ -15,13 +15,13 @@ def trial(retriever: str) -> Trial:
     return Trial(dataset="x", pipeline="x", retriever=retriever)
 
 
-@pytest.mark.parametrize("name", ["bm25", "bm25s"])
+@pytest.mark.parametrize("name", ["bm25", "bm25s", "given"])
 def test_a_name_makes_a_retriever(name: str) -> None:
     assert callable(load_retriever(trial(name), "cpu").search)
 
 
 def test_a_wrong_name_is_met_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"known are bm25, bm25s, dense\. Did you mean 'bm25'") as caught:
+    with pytest.raises(ConfigError, match=r"known are bm25, bm25s, dense, given\. Did you mean 'bm25'") as caught:
         load_retriever(trial("bm-25"), "cpu")
     assert all(name in str(caught.value) for name in RETRIEVERS)
 

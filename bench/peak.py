@@ -12,17 +12,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from bench.device import synchroniser, torch_dtype
-from bench.engines.flops import ModelShape
-from bench.engines.results import PeakSample
+from bench.flops import ModelShape
 
 ROWS = {"cpu": (512, 2048), "mps": (4096,), "cuda": (8192, 16384)}
 """Tokens at once, by kind of device."""
 REPEATS = 3
 AT_LEAST_S = 0.1
 """Each product is repeated until both are reached, after one that is not counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class PeakSample:
+    """One layer's matrix products by one way, ``rows`` tokens at once, each product's fastest time added up."""
+
+    way: str
+    dtype: str
+    rows: int
+    operations: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Operations per second."""
+        return self.operations / self.seconds
 
 
 def measure_peak(shape: ModelShape, dtype: str, device: str) -> list[PeakSample]:

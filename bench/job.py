@@ -1,0 +1,52 @@
+"""What a trial's process is asked, and what it answers: the JSON that goes between it and the runner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.types import Cost, ScoreUnit, Status, Trial, Work
+
+Pass = Literal["quality", "speed", "fit"]
+RUN, FIRST_STAGE = "run.trec", "first_stage.trec"
+TIMED = "timed-{}.trec"
+"""The ranking that a scenario made of the timed queries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Passes over one trial, in one process.
+
+    ``base`` is the folder that relative paths start from, ``cache`` keeps document vectors. The quality pass goes to
+    ``depth``, the others to the trial's own. ``peak_flops_per_s`` is the device's matrix product rate where the runner
+    knows it; None has the speed pass measure it. A ``fit`` pass makes one forward pass as large as the trial allows.
+    """
+
+    trial: Trial
+    base: Path
+    cache: Path
+    passes: tuple[Pass, ...] = ("quality", "speed")
+    depth: int = 100
+    peak_flops_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of a job; the rankings lie beside it when it went well.
+
+    ``work`` and ``cold_load_s`` (or why there is none) belong to the quality pass, ``cost`` to the speed pass; each is
+    None without it. ``largest_batch`` is how many pairs the largest forward pass could hold, whatever the batch size.
+    """
+
+    status: Status
+    message: str = ""
+    cost: Cost | None = None
+    work: Work | None = None
+    unit: ScoreUnit = "score"
+    cold_load_s: float | None = None
+    cold_reason: str = ""
+    largest_batch: int | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

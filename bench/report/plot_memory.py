@@ -1,0 +1,106 @@
+"""Figure: peak memory against batch size, one per pipeline, device and number format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from bench.report import style
+from bench.report.canvas import Names, batch_axis, legend, line, panel
+from bench.report.derived import rss_growth_bytes
+from bench.report.groups import Group
+from bench.report.words import count, size
+from bench.types import TrialResult
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CAPTION = (
+    "Peak memory by batch size. Process: its peak above what was resident before anything was loaded. Where a device "
+    "counts memory of its own, each figure has a line, for the maximum length with the most batch sizes that finished "
+    "(of equals, the longest): what its allocator gave out, what it kept, and what the driver says is in use on the "
+    "whole device, by whomever. Otherwise there is a line per maximum length."
+)
+_MOST_LINES = len(style.SERIES)
+GiB = 2.0**30
+
+
+class Curve(NamedTuple):
+    """Bytes by batch size, rising."""
+
+    label: str
+    points: tuple[tuple[int, int], ...]
+
+
+def _device(name: str) -> Callable[[TrialResult], int | None]:
+    return lambda result: getattr(result.cost, name) if result.cost else None
+
+
+_PROCESS = ("process", rss_growth_bytes)
+_KINDS: tuple[tuple[str, Callable[[TrialResult], int | None]], ...] = (
+    _PROCESS,
+    ("allocated", _device("peak_device_bytes")),
+    ("reserved", _device("reserved_device_bytes")),
+    ("driver", _device("driver_device_bytes")),
+)
+
+
+def curves(group: Group) -> tuple[list[Curve], int | None]:
+    """The lines to draw, of two batch sizes or more, and the maximum length that they share, if they share one."""
+    by_length: dict[int, list[TrialResult]] = {}
+    for result in group.finished:
+        if result.trial.reranker is not None and isinstance(result.trial.batch_size, int):
+            by_length.setdefault(result.trial.max_length, []).append(result)
+    if not by_length:
+        return [], None
+    fullest = max(by_length, key=lambda length: (len({r.trial.batch_size for r in by_length[length]}), length))
+    kinds = [Curve(label, _points(by_length[fullest], value)) for label, value in _KINDS]
+    kinds = [curve for curve in kinds if len(curve.points) > 1]
+    if any(curve.label != _PROCESS[0] for curve in kinds):
+        return kinds, fullest
+    lengths = [Curve(f"length {count(n)}", _points(by_length[n], _PROCESS[1])) for n in sorted(by_length)]
+    return [curve for curve in lengths if len(curve.points) > 1][-_MOST_LINES:], None
+
+
+def _points(results: list[TrialResult], value: Callable[[TrialResult], int | None]) -> tuple[tuple[int, int], ...]:
+    """Of trials with one batch size (they differ in something else) the one that needs most."""
+    found: dict[int, int] = {}
+    for result in results:
+        needed, batch = value(result), result.trial.batch_size
+        if needed is not None and isinstance(batch, int):
+            found[batch] = max(needed, found.get(batch, needed))
+    return tuple(sorted(found.items()))
+
+
+def draws(group: Group, measure: str) -> bool:
+    return bool(curves(group)[0])
+
+
+def draw(group: Group, measure: str, names: Names) -> Figure:
+    drawn, length = curves(group)
+    most = max([1, *(needed for curve in drawn for _, needed in curve.points)])
+    unit, scale = ("GiB", GiB) if most >= GiB else ("MiB", 2.0**20)
+    what = "peak memory" if length is not None else "process memory"
+    under = names.part(group) + (f" · length {count(length)}" if length is not None else "")
+    keys_in = 0.2 * -(-len(drawn) // 4)
+    title = names.title(group, f"{what}, {unit}")
+    figure, axes = panel(2.75 + keys_in, title, under, top_in=0.62 + keys_in, left_in=0.5)
+    handles = [
+        line(axes, [(batch, needed / scale) for batch, needed in curve.points], place, curve.label)
+        for place, curve in enumerate(drawn)
+    ]
+    axes.set_ylim(0, 1.08 * most / scale)
+    axes.locator_params(axis="y", nbins=5)
+    batch_axis(axes, [batch for curve in drawn for batch, _ in curve.points])
+    legend(figure, handles, 0.52, columns=4, length=1.6)
+    return figure
+
+
+def alt(group: Group, measure: str) -> str:
+    drawn, length = curves(group)
+    parts = [
+        f"{curve.label}: " + ", ".join(f"batch {batch} {size(needed)}" for batch, needed in curve.points)
+        for curve in drawn
+    ]
+    at = f" at length {length}" if length is not None else ", process above its baseline"
+    return f"Line chart of peak memory by batch size on {group.full_label}{at}: {'; '.join(parts)}."

@@ -1,0 +1,92 @@
+"""Figure: the share of tokens in a forward pass that are padding, by batch size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from bench.report import style
+from bench.report.canvas import Names, batch_axis, legend, line, panel
+from bench.report.derived import offline_work, padding_share
+from bench.report.groups import Group, pipelines
+from bench.report.sweep import swept
+from bench.report.words import clean, count, listed, share, shorten
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CAPTION = (
+    "Of the tokens that went through the layers in one round of all timed queries, the share that only filled rows up. "
+    "Maximum lengths with the same shares have one line."
+)
+_MOST_LINES = len(style.SERIES)
+
+
+class Curve(NamedTuple):
+    """Shares by batch size, rising, of one pipeline at the maximum lengths that have these very shares (or, where not
+    every batch size finished, none other)."""
+
+    pipeline: str
+    lengths: tuple[int, ...]
+    points: tuple[tuple[int, float], ...]
+
+
+def curves(group: Group) -> list[Curve]:
+    """Those of two batch sizes or more. Padding depends on neither device nor number format: one cell stands for all.
+
+    Where an engine setting changes it too, the first cell of a place does.
+    """
+    found: dict[tuple[str, int], dict[int, float]] = {}
+    for result in swept(group.finished):
+        trial, part = result.trial, padding_share(offline_work(result))
+        if part is not None and isinstance(trial.batch_size, int):
+            found.setdefault((trial.pipeline, trial.max_length), {}).setdefault(trial.batch_size, part)
+    drawn: list[Curve] = []
+    for (pipeline, length), shares in sorted(found.items(), key=lambda item: (-len(item[1]), item[0][1])):
+        points = tuple(sorted(shares.items()))
+        alike = [i for i, curve in enumerate(drawn) if curve.pipeline == pipeline and set(points) <= set(curve.points)]
+        if alike:
+            drawn[alike[0]] = drawn[alike[0]]._replace(lengths=(*drawn[alike[0]].lengths, length))
+        elif len(points) > 1:
+            drawn.append(Curve(pipeline, (length,), points))
+    return sorted(drawn[:_MOST_LINES], key=lambda curve: curve.lengths)
+
+
+def draws(group: Group, measure: str) -> bool:
+    return bool(curves(group))
+
+
+def draw(group: Group, measure: str, names: Names) -> Figure:
+    from matplotlib.ticker import PercentFormatter
+
+    drawn = curves(group)
+    several = len(pipelines(swept(group.finished))) > 1
+    labels = [
+        f"{shorten(names.pipelines[curve.pipeline], 24)}, {_lengths(curve)}" if several else _lengths(curve)
+        for curve in drawn
+    ]
+    columns = 1 if several or max(map(len, labels)) > 18 else 3
+    keys_in = 0.2 * -(-len(drawn) // columns)
+    figure, axes = panel(2.6 + keys_in, names.title(group, "padding"), top_in=0.44 + keys_in, left_in=0.5)
+    handles = [
+        line(axes, curve.points, place, label) for place, (curve, label) in enumerate(zip(drawn, labels, strict=True))
+    ]
+    most = max(part for curve in drawn for _, part in curve.points)
+    axes.set_ylim(0, max(0.05, 1.1 * most))
+    axes.locator_params(axis="y", nbins=5)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0 if most > 0.05 else 1))
+    batch_axis(axes, [batch for curve in drawn for batch, _ in curve.points])
+    legend(figure, handles, 0.34, columns=columns, length=1.6)
+    return figure
+
+
+def _lengths(curve: Curve) -> str:
+    return f"length {listed([count(length) for length in curve.lengths])}"
+
+
+def alt(group: Group, measure: str) -> str:
+    parts = [
+        f"{clean(curve.pipeline)}, {_lengths(curve)}: "
+        + ", ".join(f"batch {batch} {share(part)}" for batch, part in curve.points)
+        for curve in curves(group)
+    ]
+    return f"Line chart of the share of padding by batch size on {group.label}: {'; '.join(parts)}."

@@ -1,0 +1,135 @@
+"""What runs on a machine of a cluster: one job in a fresh interpreter there, told and answered item by item.
+
+An item is ``("told", (stage, done, total))`` or, last of all, ``("returned", Returned)`` or ``("unusable", why)``.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+from pydantic import TypeAdapter
+
+from bench.device import package_versions
+from bench.job import Job
+from bench.process import Returned, run_here
+
+Item = tuple[str, Any]
+TELL_EVERY_S = 0.5
+"""The least time between two items about one stage; each crosses the network."""
+
+_POLL_S = 0.5  # an interrupt is seen by a waiting thread only between two waits
+
+
+def task(version: str) -> Callable[..., Iterator[Item]]:
+    """The function to send to a machine. It travels by value, so that it can say there that this package is missing."""
+
+    def run_trial(payload: bytes, name: str, software: dict[str, str], time_limit_s: float | None) -> Any:
+        try:
+            import bench
+
+            found = bench.__version__
+        except ImportError:
+            found = None
+        if found != version:
+            there = "none is installed" if found is None else f"it has {found}"
+            yield "unusable", f"{name} needs rerankbench {version} in the environment of `ray start`; {there}"
+            return
+        from bench.worker_task import carry_out_here
+
+        yield from carry_out_here(payload, name, software, time_limit_s)
+
+    return run_trial
+
+
+def carry_out_here(
+    payload: bytes, name: str, software: Mapping[str, str], time_limit_s: float | None
+) -> Iterator[Item]:
+    """Run the job (JSON) on this machine, called ``name``; ``software`` are the package versions of who asks.
+
+    Stopped early, by an interrupt or by closing the generator, it kills the trial's process and waits for its end.
+    """
+    job = TypeAdapter(Job).validate_json(payload)
+    if not job.base.is_dir():
+        yield "unusable", f"{name} has no folder {job.base}; the config's folder must be at one path on every machine"
+        return
+    if not job.cache.is_dir():
+        job = replace(job, cache=_own_cache())
+    _forget_ray_threads()
+    items: queue.SimpleQueue[Item] = queue.SimpleQueue()
+    thread = threading.Thread(target=_run, args=(job, _Teller(items), time_limit_s, items), daemon=True)
+    yield "told", (f"start on {name}", 0, 0)
+    thread.start()
+    try:
+        while True:
+            with suppress(queue.Empty):
+                kind, content = items.get(timeout=_POLL_S)
+                if kind == "returned":
+                    yield kind, _signed(content, name, software)
+                    return
+                if kind == "raised":
+                    raise content
+                yield kind, content
+    finally:
+        if thread.is_alive():
+            _kill_children()
+            thread.join()
+
+
+def _run(job: Job, tell: _Teller, time_limit_s: float | None, items: queue.SimpleQueue[Item]) -> None:
+    try:
+        # Who asked has stopped using its own machine before it sent the job: the trial may read the clock at once.
+        items.put(("returned", run_here(job, tell, lambda: None, time_limit_s)))
+    except BaseException as error:  # it belongs to the thread that waits
+        items.put(("raised", error))
+
+
+class _Teller:
+    """Passes progress on, but not more of one stage than a person can read."""
+
+    def __init__(self, items: queue.SimpleQueue[Item]) -> None:
+        self._items = items
+        self._stage, self._told_at = "", 0.0
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if stage != self._stage or now - self._told_at >= TELL_EVERY_S:
+            self._stage, self._told_at = stage, now
+            self._items.put(("told", (stage, done, total)))
+
+
+def _signed(returned: Returned, name: str, software: Mapping[str, str]) -> Returned:
+    """With the machine's name among the facts, and a note for every library that differs from the asker's."""
+    here = package_versions()
+    other = [f"{key} {here.get(key)} (not {theirs})" for key, theirs in software.items() if here.get(key) != theirs]
+    report = returned.report
+    notes = (*report.notes, f"{name} has {', '.join(other)}") if other else report.notes
+    return replace(returned, report=replace(report, environment={**report.environment, "machine": name}, notes=notes))
+
+
+def _own_cache() -> Path:
+    """Document vectors of a machine that does not see the results folder; they stay there for its next trials."""
+    folder = Path(os.environ.get("RERANKBENCH_CACHE", "~/.cache/rerankbench")).expanduser() / "vectors"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _forget_ray_threads() -> None:
+    """Drop the thread count that Ray sets for its tasks: torch shall choose its own, as on a machine without Ray."""
+    if "OMP_NUM_THREADS" not in psutil.Process().environ():  # the environment that this process was started with
+        os.environ.pop("OMP_NUM_THREADS", None)
+
+
+def _kill_children() -> None:
+    """End what this process started. A Ray worker runs one task at a time, so all of it is this trial's."""
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
