@@ -24,12 +24,14 @@ test-slow: $(INSTALLED)
 	$(BIN)/python -P -m pytest -m slow
 
 # What needs an optional package, beside the environment rather than in it: torchao slows down every start of transformers.
-test-extras: $(INSTALLED) .extras/torchao
-	PYTHONPATH=.extras $(BIN)/python -m pytest tests/rerankers/test_quantise.py
+EXTRAS := torchao|ray|msgpack|jsonschema|jsonschema-specifications|protobuf|attrs|referencing|rpds-py
 
-.extras/torchao: constraints.txt
+test-extras: $(INSTALLED) .extras/.installed
+	PYTHONPATH=$(CURDIR)/.extras $(BIN)/python -m pytest tests/rerankers/test_quantise.py tests/test_cluster.py
+
+.extras/.installed: constraints.txt Makefile
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .extras \
-	  "$$(grep '^torchao==' constraints.txt)"
+	  $$(grep -E '^($(EXTRAS))==' constraints.txt)
 	@touch $@
 
 bench: $(INSTALLED)

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from bench.load import highest_rate
-from bench.queueing import Prediction, ServiceTimes, fewest_servers, simulate
+from bench.load import arrivals, highest_rate
+from bench.queueing import Prediction, ServiceTimes, fewest_servers, replay
 from bench.stats import percentile
 from bench.types import ConfigError, LoadPoint, StoreError, TrialResult
 
 REPLAYS = 101
-"""How often a measured load is simulated: the middle one of an odd number is a run that could have been."""
+"""How often a measured load is simulated: an odd number, so that its middle one is a run that could have been."""
 CHECK_OF = 20
 """Samples that a p95 needs at the least: one in twenty lies beyond it."""
 
@@ -177,17 +177,18 @@ def service_times(result: TrialResult) -> ServiceTimes | None:
 def check(result: TrialResult, service: ServiceTimes) -> Check | None:
     """The simulation held against the highest rate that the trial was measured to sustain; None without such a rate.
 
-    As many queries as were measured are simulated, from an empty queue, many times over; of their p95 the middle one is
-    the prediction. It uses the measured batch times, that rate's among them: what it predicts is the waiting.
+    It is offered the very arrivals of the measurement, which are seeded, many times over; of their p95 the middle one
+    is the prediction. Batch times are drawn from all that were measured: what it predicts is how long queries wait.
     """
     if result.cost is None:
         return None
-    point = _sustained(result.cost.load_points, result.trial.server_p99_s, result.trial.server_queries)
+    trial = result.trial
+    point = _sustained(result.cost.load_points, trial.server_p99_s, trial.server_queries)
     if point is None or len(point.latency_s) < CHECK_OF:
         return None
-    count = len(point.latency_s)
-    replays = [simulate(service, point.offered_qps, 1, seed, count, unsettled=0.0) for seed in range(REPLAYS)]
-    predicted, measured = percentile([each.p95_s for each in replays], 50), percentile(point.latency_s, 95)
+    scheduled = arrivals(point.offered_qps, len(point.latency_s), trial.seed)
+    replays = [replay(service, scheduled, 1, seed).p95_s for seed in range(REPLAYS)]
+    predicted, measured = percentile(replays, 50), percentile(point.latency_s, 95)
     return None if predicted is None or measured is None else Check(point.offered_qps, predicted, measured)
 
 

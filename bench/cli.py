@@ -364,7 +364,7 @@ def plan(
         def tell(done: int, total: int) -> None:
             status.update(f"simulate the queue: {done} of {total}")
 
-        planned = plan_capacity(Store(folder).results(), demand, prices, tell)
+        planned = plan_capacity(Store(folder, to_read=True).results(), demand, prices, tell)
     if as_json:
         typer.echo(json.dumps(plan_as_json(planned), ensure_ascii=False, indent=2))
     else:

@@ -5,9 +5,12 @@ shared file system, or a copy), and the models in its own cache or on that file 
 variable is sent along. Results come back through Ray, so the results folder is written by this process alone.
 
 A trial takes all CPUs of its machine, and all its GPUs if it needs one, by Ray's account: whatever else the cluster is
-asked for, another run of this harness included, waits meanwhile. A machine started with ``--num-cpus 0`` runs none;
-start the one that drives the run like that if it also judges. The machine is chosen here, not by Ray: only so can a
+asked for, another run of this harness included, waits meanwhile. The machine is chosen here, not by Ray: only so can a
 trial ask for all of it without knowing how large it is. A cluster that adds machines on demand is not asked to.
+
+A machine started with ``--num-cpus 0`` runs no trials; start the one that drives the run like that, as it judges
+meanwhile. Ray gives its tasks a low priority (nice 15): on machines that are not idle, ``RAY_worker_niceness=0`` in the
+environment of ``ray start`` spares them that. Trials of a Ray that is started here run at the usual priority.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -101,7 +104,7 @@ class RayCluster:
             streams = tuple(self._streams)
             self._changed.notify_all()
         for stream in streams:
-            self._ray.cancel(stream)
+            self._end(stream)
 
     def run(
         self, job: Job, tell: Progress, may_time: Callable[[], None], time_limit_s: float | None = None
@@ -206,8 +209,11 @@ class RayCluster:
         if isinstance(error, errors.RayError) and not isinstance(error, _lost(self._ray)):
             return Returned(Report("failed", f"Ray could not run the trial: {error}"))
         if not isinstance(error, errors.RayError):  # an interrupt here: nobody would take the answer
-            self._ray.cancel(stream)
+            self._end(stream)
         raise error
+
+    def _end(self, stream: Any) -> None:
+        self._ray.cancel(stream, force=True)  # ends the worker, and with it the trial's own process
 
     def _check_not_cancelled(self) -> None:
         if self._cancelled:
@@ -238,9 +244,10 @@ def _ray() -> Any:
 def _join(ray: Any, address: str | None) -> None:
     if address is not None and "://" in address:
         raise ConfigError(f"the Ray address is {address}; give auto or host:port, and run on a machine of that cluster")
-    ray._private.worker._worker_logs_enabled = (
-        False  # it would tell of lost machines on stdout, and has no option for it
-    )
+    with suppress(
+        AttributeError
+    ):  # Ray tells of lost machines on stdout, where our table goes, and has no option for it
+        ray._private.worker._worker_logs_enabled = False
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # what is started here reports to nobody
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if address is None:
@@ -250,7 +257,7 @@ def _join(ray: Any, address: str | None) -> None:
             address=address or "local",
             include_dashboard=None if address else False,
             log_to_driver=False,
-            logging_level="ERROR",
+            logging_level="CRITICAL",  # losses are reported with the trial that they hit
         )
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         where = "Ray cannot be started here" if address is None else f"the Ray cluster at {address} cannot be joined"

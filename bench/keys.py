@@ -28,7 +28,7 @@ def quality_key(trial: Trial) -> str:
 def needs_more_memory(trial: Trial, than: Trial) -> bool:
     """Whether ``trial`` is at least as large in every memory axis, larger in one, and the same in all else."""
     ours, theirs = memory_size(trial), memory_size(than)
-    if _without_memory_axes(trial) != _without_memory_axes(than) or ours == theirs:
+    if without_memory_axes(trial) != without_memory_axes(than) or ours == theirs:
         return False
     return all((a is None) == (b is None) and (a or 0) >= (b or 0) for a, b in zip(ours, theirs, strict=True))
 
@@ -39,6 +39,7 @@ def memory_size(trial: Trial) -> tuple[int | None, ...]:
     return batch, trial.token_budget, trial.max_length, BYTES_PER_NUMBER.get(trial.dtype)
 
 
-def _without_memory_axes(trial: Trial) -> Trial:
+def without_memory_axes(trial: Trial) -> Trial:
+    """The same for trials that differ in memory axes alone."""
     batch = trial.batch_size if trial.batch_size == "max" else None
     return replace(trial, batch_size=batch, token_budget=None, max_length=1, dtype="auto")

@@ -36,14 +36,14 @@ def can_be_judged(trial: Trial) -> bool:
 
 
 def prepare(plan: Plan, tell: Progress, *, runs_here: bool = True) -> list[Prepared]:
-    """The plan's trials with their inputs. On a cluster (not ``runs_here``) a device is what it is where a trial lands.
+    """The plan's trials with their inputs, one that is there as ``auto`` and by name once. On a cluster (not ``runs_here``) a device is what it is where a trial lands.
 
     Raises DataError, ModelError or DeviceError.
     """
     datasets: dict[tuple[str, str, int | None, int], Dataset] = {}
     models: dict[tuple[str, str | None, str], tuple[str, str]] = {}
     software = ", ".join(f"{name} {version}" for name, version in package_versions().items())
-    prepared = []
+    prepared: dict[str, Prepared] = {}
     for asked in plan.trials:
         check_engine(asked)
         dataset = None
@@ -73,8 +73,9 @@ def prepare(plan: Plan, tell: Progress, *, runs_here: bool = True) -> list[Prepa
         if trial.url:
             inputs["reranker"] = f"served at {trial.url}; its weights cannot be seen from here"
         facts = dataset_facts(dataset) if dataset else drawn_facts(parse_drawn(trial.dataset))
-        prepared.append(Prepared(_resolved(trial, runs_here), dataset, facts, inputs, (note,) if note else ()))
-    return prepared
+        found = _resolved(trial, runs_here)
+        prepared.setdefault(found.id, Prepared(found, dataset, facts, inputs, (note,) if note else ()))
+    return list(prepared.values())
 
 
 def _resolved(trial: Trial, runs_here: bool) -> Trial:

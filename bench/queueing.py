@@ -7,12 +7,15 @@ special cases have one (Pollaczek-Khinchine's mean for M/D/1, Erlang's C for M/M
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapreplace
 from math import ceil, isqrt
 
 import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
 
 QUERIES = 200_000
 """Simulated queries: the p99 then rests on 2,000 of them, neighbours alike though they are."""
@@ -83,6 +86,19 @@ def simulate(
     """
     rng = np.random.default_rng(seed)
     arrived = np.cumsum(rng.exponential(1 / qps, queries))
+    return _serve(service, qps, servers, arrived, rng, int(queries * unsettled))
+
+
+def replay(service: ServiceTimes, arrived_s: Sequence[float], servers: int, seed: int = 0) -> Prediction:
+    """Simulate these very arrivals, in seconds from the start and in order; all of them count."""
+    qps = len(arrived_s) / arrived_s[-1]
+    return _serve(service, qps, servers, np.asarray(arrived_s), np.random.default_rng(seed), 0)
+
+
+def _serve(
+    service: ServiceTimes, qps: float, servers: int, arrived: Array, rng: np.random.Generator, uncounted: int
+) -> Prediction:
+    queries = len(arrived)
     due, draws = arrived.tolist(), rng.random(queries).tolist()
     times = [(), *(service.of(size) for size in range(1, service.largest_batch + 1))]
     free = [0.0] * servers  # when each server is free again: a heap, as equal numbers are one
@@ -100,9 +116,8 @@ def simulate(
         seconds.append(took)
         sizes.append(last - first)
         first = last
-    counted = slice(int(queries * unsettled), None)
-    waits = (np.repeat(starts, sizes) - arrived)[counted]
-    latencies = waits + np.repeat(seconds, sizes)[counted]
+    waits = (np.repeat(starts, sizes) - arrived)[uncounted:]
+    latencies = waits + np.repeat(seconds, sizes)[uncounted:]
     p50, p95, p99 = (float(value) for value in np.percentile(latencies, [50, 95, 99]))
     busy = float(sum(seconds)) / queries * qps / servers
     return Prediction(servers, p50, p95, p99, float(waits.mean()), busy, queries / len(sizes))

@@ -20,7 +20,7 @@ from bench.config import Plan
 from bench.fit import largest_that_fits
 from bench.job import FIRST_STAGE, RUN, TIMED, Job, Pass, Report
 from bench.judge import doubts, judge
-from bench.keys import memory_size, needs_more_memory, quality_key
+from bench.keys import memory_size, needs_more_memory, quality_key, without_memory_axes
 from bench.measures import warm_up
 from bench.prepare import Prepared, can_be_judged
 from bench.process import Place, Returned, ThisMachine
@@ -43,7 +43,7 @@ def run_all(
     place: Place | None = None,
     retry: bool = False,
 ) -> list[TrialResult]:
-    """Every result, in the order of the plan. Those of a smaller appetite for memory run first.
+    """Every result, in the order of the plan. Of trials that differ in memory axes alone the smaller run first.
 
     ``retry`` runs again what ran out of memory or time before.
     """
@@ -53,7 +53,7 @@ def run_all(
     if not all(store.find(item.trial, item.inputs, retry=retry) for item in prepared):
         measures = sorted({name for item in prepared for name in item.trial.measures})
         shop.start_compiler(measures)
-    order = sorted(range(len(prepared)), key=lambda i: _appetite(prepared[i].trial))
+    order = _smallest_first([item.trial for item in prepared])
     results: dict[int, TrialResult] = {}
 
     def one(number: int) -> None:
@@ -73,8 +73,14 @@ def run_all(
     return [results[number] for number in range(len(prepared))]
 
 
-def _appetite(trial: Trial) -> tuple[int, ...]:
-    return tuple(value or 0 for value in memory_size(trial))
+def _smallest_first(trials: Sequence[Trial]) -> list[int]:
+    """Places in the plan's order, but for trials that differ in memory axes alone: these by their appetite."""
+    families: dict[Trial, list[int]] = {}
+    for place, trial in enumerate(trials):
+        families.setdefault(without_memory_axes(trial), []).append(place)
+    for places in families.values():
+        places.sort(key=lambda place: [value or 0 for value in memory_size(trials[place])])
+    return [place for places in families.values() for place in places]
 
 
 def _deepest(prepared: Sequence[Prepared]) -> dict[str, int]:

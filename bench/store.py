@@ -39,10 +39,15 @@ LASTING = ("oom", "timeout")
 
 
 class Store:
-    """The results folder at ``folder``, made if absent. Raises StoreError where it cannot be read or written."""
+    """The results folder at ``folder``, made if absent. Raises StoreError where it cannot be read or written.
 
-    def __init__(self, folder: Path) -> None:
+    ``to_read``: only what is there is looked at, and nothing is made.
+    """
+
+    def __init__(self, folder: Path, *, to_read: bool = False) -> None:
         self.folder = folder
+        if to_read:
+            return
         try:
             for name in ("trials", "quality", "runs", "fits", "cache", "logs", "locks"):
                 (folder / name).mkdir(parents=True, exist_ok=True)
@@ -96,12 +101,13 @@ class Store:
             return None
         try:
             made = _PASS.validate_json(path.read_bytes())
-            runs = {name: parse_run(path.with_suffix(f".{name}.trec").read_text(encoding="utf-8")) for name in _RUNS}
+            run, first = (parse_run(path.with_suffix(f".{name}.trec").read_text(encoding="utf-8")) for name in _RUNS)
         except (OSError, ValidationError, ValueError) as error:
             raise StoreError(
                 f"{path} or a ranking beside it cannot be read ({type(error).__name__}); move it away and run again"
             ) from error
-        return replace(made, **runs) if dict(made.inputs) == dict(inputs) and made.depth >= depth else None
+        made = replace(made, run=run, first_stage=first)
+        return made if dict(made.inputs) == dict(inputs) and made.depth >= depth else None
 
     def write_fit(self, trial: Trial, inputs: Mapping[str, str], size: int) -> None:
         facts = {"inputs": dict(inputs), "largest_batch_size": size}

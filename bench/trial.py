@@ -75,10 +75,11 @@ def carry_out(job: Job, tell: Progress, wait_for_quiet: Callable[[], None]) -> t
     trial = job.trial
     set_threads(trial.threads if uses_model(trial) else None)
     device = resolve_device(trial.device) if uses_model(trial) else "cpu"
+    dtype: Any = resolve_dtype(trial.dtype, device) if uses_model(trial) else trial.dtype
     trial = replace(
         trial,
         device=device,
-        dtype=resolve_dtype(trial.dtype, device) if uses_model(trial) else trial.dtype,
+        dtype=dtype,
         embedder=trial.embedder and located(trial.embedder, job.base),
         reranker=trial.reranker and located(trial.reranker, job.base),
     )

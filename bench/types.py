@@ -374,7 +374,7 @@ class Quality:
     """What a run is worth. ``per_query`` is measure -> query id -> value, ``means`` measure -> mean over the queries.
 
     ``ceiling`` is the first stage's recall at the rerank depth; ``tied_share`` of neighbours in the top 10 tie.
-    ``work`` counts what scoring all queries to the quality pass's depth did; trials that differ in speed alone share it.
+    ``work`` counts what scoring all queries to the quality pass's depth did, for all trials that share it.
     """
 
     means: Mapping[str, Interval]
@@ -388,8 +388,8 @@ class Quality:
 class QualityPass:
     """Scores that trials share which differ in speed alone, to the largest ``depth`` asked for.
 
-    Where nothing can be judged, ``complete`` is False: ``run`` then holds the timed queries alone, as the first of these
-    trials scored them, for the others to be compared with.
+    Where nothing can be judged, ``complete`` is False: ``run`` then holds the timed queries alone, as the first of
+    these trials scored them, for the others to be compared with.
     """
 
     key: str

@@ -10,7 +10,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,6 @@ from bench.process import Returned, run_here
 Item = tuple[str, Any]
 TELL_EVERY_S = 0.5
 """The least time between two items about one stage; each crosses the network."""
-
-_POLL_S = 0.5  # an interrupt is seen by a waiting thread only between two waits
 
 
 def task(version: str) -> Callable[..., Iterator[Item]]:
@@ -55,7 +52,7 @@ def carry_out_here(
 ) -> Iterator[Item]:
     """Run the job (JSON) on this machine, called ``name``; ``software`` are the package versions of who asks.
 
-    Stopped early, by an interrupt or by closing the generator, it kills the trial's process and waits for its end.
+    Whoever stops this process stops the trial's as well, which ends when nobody listens to it any more.
     """
     job = TypeAdapter(Job).validate_json(payload)
     if not job.base.is_dir():
@@ -65,23 +62,16 @@ def carry_out_here(
         job = replace(job, cache=_own_cache())
     _forget_ray_threads()
     items: queue.SimpleQueue[Item] = queue.SimpleQueue()
-    thread = threading.Thread(target=_run, args=(job, _Teller(items), time_limit_s, items), daemon=True)
     yield "told", (f"start on {name}", 0, 0)
-    thread.start()
-    try:
-        while True:
-            with suppress(queue.Empty):
-                kind, content = items.get(timeout=_POLL_S)
-                if kind == "returned":
-                    yield kind, _signed(content, name, software)
-                    return
-                if kind == "raised":
-                    raise content
-                yield kind, content
-    finally:
-        if thread.is_alive():
-            _kill_children()
-            thread.join()
+    threading.Thread(target=_run, args=(job, _Teller(items), time_limit_s, items), daemon=True).start()
+    while True:
+        kind, content = items.get()
+        if kind == "raised":
+            raise content
+        if kind == "returned":
+            yield kind, _signed(content, name, software)
+            return
+        yield kind, content
 
 
 def _run(job: Job, tell: _Teller, time_limit_s: float | None, items: queue.SimpleQueue[Item]) -> None:
@@ -126,10 +116,3 @@ def _forget_ray_threads() -> None:
     """Drop the thread count that Ray sets for its tasks: torch shall choose its own, as on a machine without Ray."""
     if "OMP_NUM_THREADS" not in psutil.Process().environ():  # the environment that this process was started with
         os.environ.pop("OMP_NUM_THREADS", None)
-
-
-def _kill_children() -> None:
-    """End what this process started. A Ray worker runs one task at a time, so all of it is this trial's."""
-    for child in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            child.kill()

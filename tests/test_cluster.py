@@ -151,6 +151,17 @@ def test_a_runner_must_exist_and_fit_the_address(tmp_path: Path) -> None:
         assert place is here
 
 
+@pytest.mark.parametrize(
+    ("options", "said"), [(["--runner", "spark"], "local, ray"), (["--ray-address", "auto"], "needs --runner ray")]
+)
+def test_the_command_says_so_before_it_reads_the_config(options: list[str], said: str) -> None:
+    command = [sys.executable, "-P", "-m", "bench", "run", "nowhere.yaml", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == ConfigError.exit_code
+    assert said in done.stderr
+    assert "nowhere" not in done.stderr
+
+
 # ------------------------------------------------------------------------------------------- losing a machine, told
 
 
@@ -356,7 +367,29 @@ def test_ray_does_not_choose_the_threads_of_a_trial(place: RayCluster, small_set
 
     place.run(job_of(small_set.parent), look, lambda: None)
     assert len(found) == 1
-    assert "OMP_NUM_THREADS" not in found[0]
+    assert found[0].get("OMP_NUM_THREADS") is None
+
+
+def never_ends(labelled_set: Path) -> None:
+    """Make reading the set wait for ever: its corpus becomes a pipe that nobody writes to."""
+    corpus = labelled_set / "corpus.jsonl"
+    corpus.unlink()
+    os.mkfifo(corpus)
+
+
+def test_a_trial_that_dies_alone_is_a_result_and_no_lost_machine(place: RayCluster, small_set: Path) -> None:
+    never_ends(small_set)
+
+    def kill(stage: str, done: int, total: int) -> None:
+        if stage == "read the set":
+            trial_processes()[0].kill()
+
+    report = place.run(job_of(small_set.parent), kill, lambda: None).report
+    assert report.status in ("oom", "failed")
+    assert "SIGKILL" in report.message
+    assert not [note for note in report.notes if "lost" in note]
+    report = place.run(job_of(small_set.parent), quietly, lambda: None, time_limit_s=1.5).report
+    assert report.status == "timeout"
 
 
 INTERRUPTED = """
@@ -389,9 +422,7 @@ with RayCluster(sys.argv[1], lambda *told: None) as cluster:
 def test_an_interrupt_ends_the_trials_on_every_machine(
     nodes: Any, place: RayCluster, small_set: Path, caller: str
 ) -> None:
-    corpus = small_set / "corpus.jsonl"
-    corpus.unlink()
-    os.mkfifo(corpus)  # nobody writes to it: the trial waits while it reads the set
+    never_ends(small_set)
     command = [sys.executable, "-P", "-c", INTERRUPTED, nodes.address, str(small_set.parent), caller]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout

@@ -39,7 +39,7 @@ def desk(root: Path, tmp_path: Path) -> Path:
 def test_every_shell_block_runs(root: Path, desk: Path, readme: str) -> None:
     """A block that both READMEs share is run once."""
     shell = [body for kind, body in blocks(root, readme) if kind == "sh"]
-    assert len(shell) == 4
+    assert len(shell) == 5
     shared = {body for kind, body in blocks(root, READMES[0])} if readme != READMES[0] else set()
     binaries = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}", "HF_HUB_OFFLINE": "1"}
@@ -89,11 +89,13 @@ def test_everything_a_user_can_name_is_documented(root: Path, readme: str) -> No
     text = (root / readme).read_text(encoding="utf-8")
     commands = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
     commands += [f"datasets {command.name}" for command in datasets_app.registered_commands]
-    assert set(commands) == {"run", "score", "prompt", "doctor", "report", "datasets check"}
+    assert set(commands) == {"run", "plan", "score", "prompt", "doctor", "report", "datasets check"}
     for command in commands:
         assert f"rerankbench {command}" in text
     for config in (root / "configs").glob("*.yaml"):
         assert f"configs/{config.name}" in text
+    for config in (root / "configs" / "profiles").glob("*.yaml"):
+        assert config.name in text
     names = [
         *RETRIEVERS,
         *ENGINES,

@@ -102,11 +102,10 @@ class Row(NamedTuple):
 
 
 def rows_panel(
-    rows: Sequence[Row], title: str, under: str = "", *, top_in: float = 0.4
+    rows: Sequence[Row], title: str, under: str = "", *, top_in: float = 0.4, bottom_in: float = 0.46
 ) -> tuple[Figure, Axes, list[float]]:
     """A panel of labelled bars, the first at the top, and the y at which to draw each: all words stand above the bars,
     so that nothing is ever written on a bar or an interval. y is in inches."""
-    bottom_in = 0.46
     height_in = sum(_ROW_IN + _LINE_IN * bool(row.variant) for row in rows)
     figure, axes = panel(top_in + bottom_in + height_in, title, under, top_in=top_in, bottom_in=bottom_in)
     axes.set_ylim(height_in, 0)

@@ -70,6 +70,7 @@ pre {{ margin: 0 0 1.1rem; padding: .8rem 1rem; overflow-x: auto; background: va
 ul.list {{ margin: 0 0 .9rem; padding-left: 1.2rem; max-width: 72ch; }}
 ul.list li {{ overflow-wrap: anywhere; margin-bottom: .3rem; }}
 .panels {{ display: grid; gap: 1.25rem 2rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 27rem), 1fr)); }}
+.panels + .scroll {{ margin-top: 1.5rem; }}
 figure {{ margin: 0; max-width: 36rem; }}
 figure svg {{ display: block; width: 100%; height: auto; }}
 figure svg * {{ stroke-linejoin: round; stroke-linecap: butt; }}

@@ -92,7 +92,7 @@ PLOTS: Mapping[str, Plot] = {
     ),
     "stages": Plot(
         "Where a query's time goes", plot_stages.CAPTION, plot_stages.draws, plot_stages.draw, plot_stages.alt,
-        note=plot_stages.note,
+        parts=sweep.by_swept_device, note=plot_stages.note,
     ),
     "load": Plot(
         "Latency under load", plot_load.CAPTION, plot_load.draws, plot_load.draw, plot_load.alt,

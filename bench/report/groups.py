@@ -47,7 +47,8 @@ class Group:
     """The trials of one dataset, in the order given; ``slug`` is ASCII and safe as part of a file name.
 
     A part of such a group has a label and a slug of its own making (see ``bench.report.sweep``): ``part`` says in words
-    what its trials have in common, ``pipeline`` names theirs where the dataset has several.
+    what its trials have in common, ``pipeline`` names theirs where the dataset has several, ``whole`` are all trials of
+    that dataset.
     """
 
     label: str
@@ -55,6 +56,7 @@ class Group:
     results: tuple[TrialResult, ...]
     pipeline: str = ""
     part: tuple[str, ...] = ()
+    whole: tuple[TrialResult, ...] = ()
 
     @property
     def finished(self) -> tuple[TrialResult, ...]:
@@ -208,11 +210,17 @@ def judged_queries(result: TrialResult) -> int | None:
     return max((len(values) for values in result.quality.per_query.values()), default=0) if result.quality else None
 
 
-def same_quality_once(results: Sequence[TrialResult], measure: str) -> tuple[TrialResult, ...]:
-    """Trials with the measure, those of one pipeline that differ in cost alone given once (the first)."""
-    seen: dict[tuple[object, ...], TrialResult] = {}
+def same_quality(results: Sequence[TrialResult], measure: str) -> tuple[tuple[TrialResult, ...], ...]:
+    """Trials with the measure, those of one pipeline that differ in cost alone together."""
+    seen: dict[tuple[object, ...], list[TrialResult]] = {}
     for result in results:
         if result.quality and measure in result.quality.means:
             values = tuple(sorted(result.quality.per_query.get(measure, {}).items()))
-            seen.setdefault((result.trial.pipeline, result.quality.means[measure], values), result)
-    return tuple(seen.values())
+            seen.setdefault((result.trial.pipeline, result.quality.means[measure], values), []).append(result)
+    return tuple(tuple(alike) for alike in seen.values())
+
+
+def in_common(texts: Sequence[str]) -> str:
+    """Of what sets several trials apart (see ``variants``), the parts that all of them have."""
+    parts = [text.split(" · ") for text in texts]
+    return " · ".join(part for part in parts[0] if all(part in other for other in parts))

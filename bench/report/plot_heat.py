@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from bench.report import style
 from bench.report.canvas import WIDTH_IN, Names, legend, panel
-from bench.report.groups import Group, pairs_per_second
+from bench.report.groups import Group, device, pairs_per_second
+from bench.report.sweep import swept
 from bench.report.tables import status
 from bench.report.words import count, figure3
 from bench.types import TrialResult
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 CAPTION = (
     "Pairs per second by batch size and maximum length, all timed queries offered at once. Hatched: no figure, for the "
     "reason given; implied: not tried, because a smaller cell ran out of memory. Blank: not asked for. Of cells that "
-    "differ in something else, the fastest."
+    "differ in something else, the fastest. Maps of one device share their colours, which go by ratio where the "
+    "highest value is ten times the lowest or more."
 )
 _CELL_IN = 0.34
 _LOGARITHMIC_FROM = 10
@@ -85,7 +87,7 @@ def draw(group: Group, measure: str, names: Names) -> Figure:
     from matplotlib.patches import Patch
 
     found = grid(group.results)
-    low, high = min(found.values), max(found.values)
+    low, high = scale(group)
     kinds = {kind(result) for result in found.cells.values() if not pairs_per_second(result)}
     keys = [name for name in _KEYS if name in kinds]
     key_in = 0.22 * -(-len(keys) // 2)
@@ -117,6 +119,14 @@ def draw(group: Group, measure: str, names: Names) -> Figure:
     if handles:
         legend(figure, handles, height_in - key_in - 0.02, columns=2, length=1.6)
     return figure
+
+
+def scale(group: Group) -> tuple[float, float]:
+    """The lowest and the highest value of all maps of the same device, so that their colours compare."""
+    here = {(device(result), result.trial.node) for result in group.results}
+    mine = [result for result in group.whole or group.results if (device(result), result.trial.node) in here]
+    values = [value for result in swept(mine) if (value := pairs_per_second(result))]
+    return min(values), max(values)
 
 
 def _box(axes: Axes, x: float, y: float, **look: object) -> None:

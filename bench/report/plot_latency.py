@@ -68,8 +68,6 @@ def draw(group: Group, measure: str, names: Names) -> Figure:
         axes.locator_params(axis="x", nbins=5)
         axes.set_xlabel("Latency of a query")
     duration_ticks(axes.xaxis)
-    axes.tick_params(which="both", length=0, pad=4)
-    axes.grid(which="major", axis="x")
     return figure
 
 

@@ -45,10 +45,11 @@ def parts(group: Group) -> tuple[Group, ...]:
     made = []
     for number, result in enumerate(shown[:MOST], 1):
         pipeline, text = result.trial.pipeline, said[result.trial.id]
+        ascii_text = slug_of(text.replace(JOIN, " "))
         made.append(
             replace(
                 group,
-                slug=f"{group.slug}--{'-'.join(part for part in (slug_of(text.replace(JOIN, ' ')), str(number)) if part)}",
+                slug=f"{group.slug}--{ascii_text}-{number}" if ascii_text else f"{group.slug}--{number}",
                 results=(result,),
                 pipeline=pipeline if several or not text else "",
                 part=tuple(text.split(JOIN)) if text else (),

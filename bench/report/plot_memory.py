@@ -82,7 +82,8 @@ def draw(group: Group, measure: str, names: Names) -> Figure:
     unit, scale = ("GiB", GiB) if most >= GiB else ("MiB", 2.0**20)
     what = "peak memory" if length is not None else "process memory"
     under = names.part(group) + (f" · length {count(length)}" if length is not None else "")
-    keys_in = 0.2 * -(-len(drawn) // 4)
+    columns = 4 if length is not None else 3
+    keys_in = 0.2 * -(-len(drawn) // columns)
     title = names.title(group, f"{what}, {unit}")
     figure, axes = panel(2.75 + keys_in, title, under, top_in=0.62 + keys_in, left_in=0.5)
     handles = [
@@ -92,7 +93,7 @@ def draw(group: Group, measure: str, names: Names) -> Figure:
     axes.set_ylim(0, 1.08 * most / scale)
     axes.locator_params(axis="y", nbins=5)
     batch_axis(axes, [batch for curve in drawn for batch, _ in curve.points])
-    legend(figure, handles, 0.52, columns=4, length=1.6)
+    legend(figure, handles, 0.52, columns=columns, length=1.6)
     return figure
 
 

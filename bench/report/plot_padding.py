@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bench.report import style
 from bench.report.canvas import Names, batch_axis, legend, line, panel
 from bench.report.derived import offline_work, padding_share
-from bench.report.groups import Group, pipelines
+from bench.report.groups import Group
 from bench.report.sweep import swept
 from bench.report.words import clean, count, listed, share, shorten
 
@@ -59,7 +59,7 @@ def draw(group: Group, measure: str, names: Names) -> Figure:
     from matplotlib.ticker import PercentFormatter
 
     drawn = curves(group)
-    several = len(pipelines(swept(group.finished))) > 1
+    several = len({curve.pipeline for curve in drawn}) > 1
     labels = [
         f"{shorten(names.pipelines[curve.pipeline], 24)}, {_lengths(curve)}" if several else _lengths(curve)
         for curve in drawn

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bench.report import style
 from bench.report.canvas import BAR_IN, Names, Row, rows_panel
-from bench.report.groups import Group, full_label, judged_queries, same_quality_once, variants
-from bench.report.words import measure_title, plural, score, shorten, span
-from bench.types import Interval, TrialResult
+from bench.report.groups import Group, in_common, judged_queries, same_quality, variants
+from bench.report.words import clean, measure_title, plural, score, shorten, span
+from bench.types import Interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,26 +16,42 @@ if TYPE_CHECKING:
 CAPTION = "{measure} of each pipeline, mean over queries; the line across a bar's end is the bootstrap 95% interval."
 
 
+class Bar(NamedTuple):
+    """The quality of trials that share it, and what sets them apart from the pipeline's others."""
+
+    pipeline: str
+    variant: str
+    quality: Interval
+
+
+def bars(group: Group, measure: str) -> list[Bar]:
+    said = variants(group.finished)
+    found = []
+    for alike in same_quality(group.finished, measure):
+        if alike[0].quality:
+            variant = in_common([said[result.trial.id] for result in alike])
+            found.append(Bar(alike[0].trial.pipeline, variant, alike[0].quality.means[measure]))
+    return found
+
+
 def draws(group: Group, measure: str) -> bool:
-    return bool(same_quality_once(group.finished, measure))
+    return bool(bars(group, measure))
 
 
 def draw(group: Group, measure: str, names: Names) -> Figure:
-    shown = _shown(group, measure)
-    said = variants([result for result, _ in shown])
-    title = names.title(group, measure_title(measure))
+    shown = bars(group, measure)
     rows = [
         Row(
-            shorten(names.pipelines[result.trial.pipeline], 32),
-            f"{score(interval.mean)}  ({span(interval)})",
-            names.variant(said[result.trial.id]),
+            shorten(names.pipelines[bar.pipeline], 32),
+            f"{score(bar.quality.mean)}  ({span(bar.quality)})",
+            names.variant(bar.variant),
         )
-        for result, interval in shown
+        for bar in shown
     ]
-    figure, axes, places = rows_panel(rows, title)
-    for y, (result, interval) in zip(places, shown, strict=True):
-        colour = names.series(result.trial.pipeline).colour
-        axes.barh(y, interval.mean, height=BAR_IN, color=colour, linewidth=0)
+    figure, axes, places = rows_panel(rows, names.title(group, measure_title(measure)))
+    for y, bar in zip(places, shown, strict=True):
+        interval = bar.quality
+        axes.barh(y, interval.mean, height=BAR_IN, color=names.series(bar.pipeline).colour, linewidth=0)
         axes.plot([interval.low, interval.high], [y, y], color=style.CARD, linewidth=2.9)
         axes.plot([interval.low, interval.high], [y, y], color=style.INK, linewidth=1.2)
     axes.set_xlim(0, 1)
@@ -44,15 +60,11 @@ def draw(group: Group, measure: str, names: Names) -> Figure:
 
 
 def alt(group: Group, measure: str) -> str:
-    shown = _shown(group, measure)
-    said = variants([result for result, _ in shown])
-    parts = [f"{full_label(result, said)} {score(mean.mean)} ({span(mean)})" for result, mean in shown]
+    parts = []
+    for bar in bars(group, measure):
+        name = " · ".join(part for part in (clean(bar.pipeline), bar.variant) if part)
+        parts.append(f"{name} {score(bar.quality.mean)} ({span(bar.quality)})")
     return f"Bar chart of {measure_title(measure)} with 95% intervals on {group.label}: {'; '.join(parts)}."
-
-
-def _shown(group: Group, measure: str) -> list[tuple[TrialResult, Interval]]:
-    results = same_quality_once(group.finished, measure)
-    return [(result, result.quality.means[measure]) for result in results if result.quality]
 
 
 def _queries(group: Group) -> str:

@@ -8,7 +8,7 @@ from bench.report import style
 from bench.report.canvas import BAR_IN, Names, Row, rows_panel
 from bench.report.derived import model_flops_per_s, share_of_peak
 from bench.report.groups import Group, full_label, variants
-from bench.report.sweep import MANY_DRAWN, Choice, by_device, choose, sentence
+from bench.report.sweep import MANY_DRAWN, Choice, by_device, choose, sentences
 from bench.report.words import flops, shorten
 from bench.types import TrialResult
 
@@ -33,8 +33,7 @@ def chosen(group: Group, measure: str) -> Choice:
 
 
 def note(group: Group, measure: str) -> str:
-    said = {part.full_label: sentence(chosen(part, measure)) for part in by_device(group)}
-    return " ".join(f"{label}: {text}" if len(said) > 1 else text for label, text in said.items() if text)
+    return sentences(by_device(group), chosen, measure)
 
 
 def draw(group: Group, measure: str, names: Names) -> Figure:
@@ -45,7 +44,7 @@ def draw(group: Group, measure: str, names: Names) -> Figure:
         for result in results
     ]
     title = names.title(group, "share of the measured peak")
-    figure, axes, places = rows_panel(rows, title, names.part(group), top_in=0.6)
+    figure, axes, places = rows_panel(rows, title, names.part(group), top_in=0.6, bottom_in=0.6)
     most = max(max(model_flops_per_s(result) or 0.0, _peak(result) or 0.0) for result in results)
     scale, prefix = next((s, p) for s, p in _SCALES if most >= s or s == 1.0)
     for y, result in zip(places, results, strict=True):
@@ -58,9 +57,7 @@ def draw(group: Group, measure: str, names: Names) -> Figure:
             axes.plot([peak / scale] * 2, [y - 0.55 * BAR_IN, y + 0.55 * BAR_IN], color=style.INK, linewidth=1.2)
     axes.set_xlim(0, 1.02 * most / scale)
     axes.locator_params(axis="x", nbins=5)
-    axes.set_xlabel(
-        f"Model {prefix}FLOP/s (each prompt counted whole: sharing prefixes can exceed the peak)", fontsize=8
-    )
+    axes.set_xlabel(f"Model {prefix}FLOP/s\n(each prompt counted whole: sharing prefixes can exceed the peak)")
     return figure
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bench.report import style
 from bench.report.canvas import BAR_IN, Names, Row, duration_ticks, legend, rows_panel
 from bench.report.groups import Group, full_label, variants
-from bench.report.sweep import MANY_DRAWN, Choice, choose, sentence
+from bench.report.sweep import MANY_DRAWN, Choice, by_swept_device, choose, sentences
 from bench.report.words import clean, seconds, shorten
 from bench.types import TrialResult
 
@@ -43,7 +43,7 @@ def chosen(group: Group, measure: str) -> Choice:
 
 
 def note(group: Group, measure: str) -> str:
-    return sentence(chosen(group, measure))
+    return sentences(by_swept_device(group), chosen, measure)
 
 
 def draw(group: Group, measure: str, names: Names) -> Figure:
@@ -51,7 +51,8 @@ def draw(group: Group, measure: str, names: Names) -> Figure:
 
     results = chosen(group, measure).results
     said = variants(results)
-    title = names.title(group, "mean latency by stage")
+    where = f", {names.part(group)}" if group.part else ""
+    title = names.title(group, f"mean latency by stage{where}")
     rows = [
         Row(
             shorten(names.pipelines[result.trial.pipeline], 32),
@@ -94,4 +95,4 @@ def alt(group: Group, measure: str) -> str:
         means = stage_means(result)
         stages = ", ".join(f"{clean(stage)} {seconds(mean)}" for stage, mean in means.items())
         parts.append(f"{full_label(result, said)} {seconds(sum(means.values()))} ({stages})")
-    return f"Stacked bar chart of mean latency by stage on {group.label}: {'; '.join(parts)}."
+    return f"Stacked bar chart of mean latency by stage on {group.full_label}: {'; '.join(parts)}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bench.report import style
 from bench.report.canvas import Names, duration_ticks, log_subs, log_ticks, panel
 from bench.report.derived import memory_bytes
-from bench.report.groups import Group, full_label, latency, variants
+from bench.report.groups import Group, full_label, in_common, latency, variants
 from bench.report.labels import Align, Anchor, Box, Label, place_labels
 from bench.report.sweep import is_sweep
 from bench.report.words import measure_title, score, seconds, shorten, size, span
@@ -52,6 +53,9 @@ LATENCY = Across(
     lambda result: latency(result, 95), seconds, "latency", "Latency of a query, 95th percentile (logarithmic)", False
 )
 MEMORY = Across(memory_bytes, size, "memory", "Peak memory (logarithmic)", True)
+
+
+Place = tuple[float, float]
 
 
 class Point(NamedTuple):
@@ -96,9 +100,8 @@ def draw(across: Across, group: Group, measure: str, names: Names) -> Figure:
     figure, axes = panel(3.5, names.title(group, f"{measure_title(measure)} against {across.title}"))
     axes.set_position((0.1, 0.135, 0.87, 0.745))
     axes.set_xscale("log")
-    if is_sweep(group):
-        axes.plot([p.x for p in best], [p.quality.mean for p in best], drawstyle="steps-post", color=style.MUTED,
-                  linewidth=1, zorder=1.5)  # fmt: skip
+    for (x0, y0), (x1, y1) in steps(best) if is_sweep(group) else ():
+        axes.plot([x0, x1], [y0, y1], color=style.MUTED, linewidth=1, zorder=1.5)
     for name in dict.fromkeys(point.result.trial.pipeline for point in shown):
         mine = sorted((p for p in shown if p.result.trial.pipeline == name), key=lambda p: p.x)
         for point in (p for p in mine if p in best):
@@ -110,11 +113,12 @@ def draw(across: Across, group: Group, measure: str, names: Names) -> Figure:
     for start, end in joined:
         colour = names.series(start.result.trial.pipeline).colour
         axes.plot([start.x, end.x], [start.quality.mean, end.quality.mean], color=colour, linewidth=0.8)
+    drawn = steps(best) if is_sweep(group) else [(_at(start), _at(end)) for start, end in joined]
     _limits(axes, shown, best, across)
     axes.grid(which="major")
     axes.tick_params(which="both", length=0, pad=4)
     axes.set_xlabel(across.label)
-    place_labels(figure, axes, _labels(axes, shown, best, names), _covered(axes, shown, best, joined))
+    place_labels(figure, axes, _labels(axes, shown, best, names), _covered(axes, shown, best, drawn))
     return figure
 
 
@@ -162,7 +166,7 @@ def _size_ticks(axes: Axes, ticks: Sequence[float]) -> None:
 
     axes.xaxis.set_major_locator(FixedLocator(list(ticks)))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _place: size(value).replace(".00", "")))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _place: re.sub(r"\.0+ ", " ", size(value))))
 
 
 def _labels(axes: Axes, shown: Sequence[Point], best: Sequence[Point], names: Names) -> list[Label]:
@@ -175,10 +179,9 @@ def _labels(axes: Axes, shown: Sequence[Point], best: Sequence[Point], names: Na
         colour = names.series(name).colour
         found.append(Label(shorten(names.pipelines[name], 30), _anchors(mine[:1], far=True), colour, needed=True))
         for knot in _knots(axes, [point for point in mine if point in best]):
-            parts = [names.variant(said[point.result.trial.id]).split(" · ") for point in knot]
-            text = " · ".join(part for part in parts[0] if all(part in other for other in parts))
+            text = in_common([names.variant(said[point.result.trial.id]) for point in knot])
             if text and len(mine) > 1:
-                found.append(Label(shorten(text, 26), _anchors(knot, far=False), colour, needed=False))
+                found.append(Label(shorten(text, 44), _anchors(knot, far=False), colour, needed=False))
     return sorted(found, key=lambda label: not label.needed)
 
 
@@ -210,8 +213,21 @@ def _anchors(knot: Sequence[Point], *, far: bool) -> list[Anchor]:
     return [*beside[:2], Anchor(middle, low, 0, -8, "center"), Anchor(middle, high, 0, 8, "center"), *beside[2:]]
 
 
+def _at(point: Point) -> Place:
+    return point.x, point.quality.mean
+
+
+def steps(best: Sequence[Point]) -> list[tuple[Place, Place]]:
+    """The strokes of a front: along, then up."""
+    found = []
+    for start, end in pairwise(best):
+        corner = (end.x, start.quality.mean)
+        found += [(_at(start), corner), (corner, _at(end))]
+    return found
+
+
 def _covered(
-    axes: Axes, shown: Sequence[Point], best: Sequence[Point], joined: Sequence[tuple[Point, Point]]
+    axes: Axes, shown: Sequence[Point], best: Sequence[Point], drawn: Sequence[tuple[Place, Place]]
 ) -> list[Box]:
     """Boxes, in pixels, over markers, intervals and the lines between points."""
     at = axes.transData.transform
@@ -222,8 +238,8 @@ def _covered(
         boxes.append((x - 5, y - 5, x + 5, y + 5))
         if point in best:
             boxes.append((x - 1, low, x + 1, high))
-    for start, end in joined:
-        (x0, y0), (x1, y1) = at((start.x, start.quality.mean)), at((end.x, end.quality.mean))
+    for start, end in drawn:
+        (x0, y0), (x1, y1) = at(start), at(end)
         for i in range(20):
             x, y = x0 + (x1 - x0) * i / 20, y0 + (y1 - y0) * i / 20
             boxes.append((x - 1, y - 1, x + 1, y + 1))

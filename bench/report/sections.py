@@ -11,7 +11,7 @@ from bench.report.blocks import Block, Bullets, Code, Paragraph, Report, Section
 from bench.report.figures import font_warnings
 from bench.report.groups import Group, by_dataset, full_label, measures, primary, variants
 from bench.report.pairs import paired
-from bench.report.sweep import Choice, choose, sentence
+from bench.report.sweep import MANY, Choice, choose, sentence
 from bench.report.verdict import unclaimed, verdicts
 from bench.types import TrialResult
 
@@ -105,11 +105,13 @@ def stages_figure(report: Report) -> Section | None:
 
 def audit(report: Report) -> Section | None:
     said = variants(report.results)
-    found: list[Block] = [
-        tables.audit_table(replace(group, label=sweep_sections.label(group, choice)), said)
-        for group, choice in first_cells(report.results)
-        if group.finished
-    ]
+    found: list[Block] = []
+    for whole, (group, choice) in zip(by_dataset(report.results), first_cells(report.results), strict=True):
+        table = tables.audit_table(whole, said)
+        if len(table.rows) > MANY:
+            table = tables.audit_table(replace(group, label=sweep_sections.label(group, choice)), said)
+        if table.rows:
+            found.append(table)
     if not found:
         return None
     note = (
@@ -126,10 +128,16 @@ def problems(report: Report) -> Section | None:
     said = variants(report.results)
     labels = {result.trial.id: group.label for group in by_dataset(report.results) for result in group.results}
     blocks: list[Block] = []
+    lost: dict[tuple[str, str], list[str]] = {}
     for result in report.results:
         if result.status != "ok" and not result.implied_by:
-            label = f"{full_label(result, said)} on {labels[result.trial.id]}: {tables.status(result)}"
-            blocks.append(Code(label, words.clean_lines(result.message) or "No message was left."))
+            message = words.clean_lines(result.message) or "No message was left."
+            where = f"{full_label(result, said)} on {labels[result.trial.id]}"
+            lost.setdefault((tables.status(result), message), []).append(where)
+    blocks += [
+        Code(f"{'; '.join(places) if len(places) <= _NAMED else _some(places)}: {status}", message)
+        for (status, message), places in lost.items()
+    ]
     implied = _implied(report, said)
     if implied:
         blocks += [Paragraph("Not tried, because a smaller cell ran out of memory (implied):"), Bullets(implied)]
@@ -143,6 +151,10 @@ def problems(report: Report) -> Section | None:
     if items:
         blocks.append(Bullets(tuple(items)))
     return Section("problems", "Failed trials and warnings", tuple(blocks)) if blocks else None
+
+
+_NAMED = 3
+"""Up to so many trials that ended alike are all named above their message."""
 
 
 def _implied(report: Report, said: dict[str, str]) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ MANY_DRAWN = 10
 WHOLE = 3
 """A pipeline of no more cells than this is always shown whole."""
 
+Place = Callable[[TrialResult], str | None]
+_EACH: Mapping[Place, str] = {device: "on each device", dtype: "in each number format"}
 Best = tuple[str, Callable[[TrialResult], float | None]]
 """What a cell is best in, and by which figure: more is better."""
 
@@ -70,6 +72,12 @@ def by_device(group: Group) -> tuple[Group, ...]:
     return _named(group, found, True)
 
 
+def by_swept_device(group: Group) -> tuple[Group, ...]:
+    """By device where a sweep spans several, whose figures would dwarf each other; else the whole."""
+    several = len({(device(result), result.trial.node) for result in group.results}) > 1
+    return by_device(group) if several and is_sweep(group) else (group,)
+
+
 def _named(group: Group, found: Mapping[tuple[str, ...], list[TrialResult]], with_pipeline: bool) -> tuple[Group, ...]:
     """The first of each key is a pipeline. Two hyphens set a part's slug apart from any dataset's."""
     made: list[Group] = []
@@ -78,29 +86,33 @@ def _named(group: Group, found: Mapping[tuple[str, ...], list[TrialResult]], wit
         slug = f"{group.slug}--{slug_of(' '.join((named, *part))) or number}"
         while slug in (other.slug for other in made):
             slug = f"{slug}-{number}"
-        made.append(replace(group, slug=slug, results=tuple(members), pipeline=named, part=part))
+        whole = group.whole or group.results
+        made.append(replace(group, slug=slug, results=tuple(members), pipeline=named, part=part, whole=whole))
     return tuple(made)
 
 
 def choose(results: Sequence[TrialResult], measure: str, many: int = MANY) -> Choice:
-    """All cells where they are few; else, of each pipeline with more than three, the best on each device.
+    """All cells where they are few; else, of each pipeline with more than three, the best on each device and in each
+    number format.
 
     Best means highest throughput, lowest p95 latency, least memory, least energy and highest quality; of equal cells
-    the one with the higher throughput. Where that leaves too many, the best on any device; a pipeline with no finished
-    cell keeps its first. Whatever the number, no pipeline is left out.
+    the one with the higher throughput. Where that leaves too many, the best on each device or, if need be, on any; a
+    pipeline with no finished cell keeps its first. Whatever the number, no pipeline is left out.
     """
     if len(results) <= many:
         return Choice(tuple(results), len(results))
     best = [kind for kind in _kinds(measure) if any(kind[1](result) is not None for result in results)]
-    reasons = _best(results, best, per_device=True)
-    each = ", on each device," if len({device(result) for result in results}) > 1 else ","
-    if len(reasons) > many:
-        reasons, each = _best(results, best, per_device=False), ","
+    reasons, each = dict[str, str](), ""
+    for places in ((device, dtype), (device,), ()):
+        told = [_EACH[place] for place in places if len({place(result) for result in results} - {None}) > 1]
+        reasons, each = _best(results, best, places), f", {words.listed(told)}" if told else ""
+        if len(reasons) <= many:
+            break
     shown = tuple(result for result in results if result.trial.id in reasons)
     if not best:
         return Choice(shown, len(results), reasons, "the first of each pipeline, since none finished")
     kinds = words.listed([f"the {name}" for name, _ in best])
-    why = f"of each pipeline with more than {WHOLE} cells{each} those with {kinds}"
+    why = f"of each pipeline with more than {WHOLE} cells{each}, those with {kinds}"
     return Choice(shown, len(results), reasons, why)
 
 
@@ -131,7 +143,7 @@ def _negative(value: float | None) -> float | None:
     return None if value is None else -value
 
 
-def _best(results: Sequence[TrialResult], kinds: Sequence[Best], *, per_device: bool) -> dict[str, str]:
+def _best(results: Sequence[TrialResult], kinds: Sequence[Best], places: Sequence[Place]) -> dict[str, str]:
     found: dict[str, list[str]] = {}
     for pipeline in pipelines(results):
         cells = [result for result in results if result.trial.pipeline == pipeline]
@@ -141,14 +153,23 @@ def _best(results: Sequence[TrialResult], kinds: Sequence[Best], *, per_device: 
         finished = [result for result in cells if result.status == "ok"]
         if not finished:
             found[cells[0].trial.id] = []
-        for place in dict.fromkeys(device(result) if per_device else "" for result in finished):
-            mine = [result for result in finished if not per_device or device(result) == place]
+        for at in dict.fromkeys(tuple(place(result) for place in places) for result in finished):
+            mine = [result for result in finished if tuple(place(result) for place in places) == at]
             for name, value in kinds:
                 known = [(value(result), throughput(result) or 0.0, -i) for i, result in enumerate(mine)]
                 ranked = [(v, fast, i) for v, fast, i in known if v is not None]
                 if ranked:
                     found.setdefault(mine[-max(ranked)[2]].trial.id, []).append(name)
     return {id_: ", ".join(names) for id_, names in found.items()}
+
+
+def sentences(parts: Sequence[Group], chosen: Callable[[Group, str], Choice], measure: str) -> str:
+    """``sentence`` of what is chosen of each part; the parts' labels before it where there are several."""
+    said: dict[str, list[str]] = {}
+    for part in parts:
+        said.setdefault(sentence(chosen(part, measure)), []).append(part.full_label)
+    several = len(parts) > 1
+    return " ".join(f"{'; '.join(labels)}: {text}" if several else text for text, labels in said.items() if text)
 
 
 def sentence(choice: Choice, kind: str = "cells") -> str:

@@ -157,7 +157,7 @@ def _per_dataset(
     for group in by_dataset(report.results):
         choice = cells(group)
         if choice.results:
-            made.append(make(label(group, choice), choice.results, choice.said(said)))
+            made.append(make(label(group, choice), choice.results, said))
     return made
 
 

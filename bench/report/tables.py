@@ -132,8 +132,17 @@ def pairs_table(found: Mapping[str, Sequence[Pair]], all_groups: Sequence[Group]
 
 
 def audit_table(group: Group, said: Mapping[str, str]) -> Table:
-    """What bounds or blurs the quality figures: the first stage's ceiling, ties, cut documents, padding."""
-    rows = tuple((row_header(result, said), *_audit(result)) for result in group.results if result.status == "ok")
+    """What bounds or blurs the quality figures: the first stage's ceiling, ties, cut documents, padding.
+
+    Cells of one pipeline that read alike, as those do that share a quality pass, have one row.
+    """
+    alike: dict[tuple[str, tuple[Cell, ...]], list[TrialResult]] = {}
+    for result in group.finished:
+        alike.setdefault((result.trial.pipeline, _audit(result)), []).append(result)
+    rows = tuple(
+        (Cell(words.clean(pipeline), groups.in_common([said.get(r.trial.id, "") for r in results])), *cells)
+        for (pipeline, cells), results in alike.items()
+    )
     columns = (
         "Pipeline", "Depth", "Ceiling", "Tied scores", "Pairs scored", "Pairs cut short", "Tokens read",
         "Tokens cut off", "Padding",

@@ -211,17 +211,23 @@ def random_weights() -> list[TrialResult]:
     return [replace(r, dataset=drawn, quality=None, agreement=None) for r in made]
 
 
-@pytest.fixture
-def swept() -> list[TrialResult]:
-    return sweep()
+@pytest.fixture(scope="session")
+def swept() -> tuple[TrialResult, ...]:
+    return tuple(sweep())
 
 
-@pytest.fixture
-def swept_random() -> list[TrialResult]:
-    return random_weights()
+@pytest.fixture(scope="session")
+def swept_cuda() -> tuple[TrialResult, ...]:
+    """The same on a GPU, with an energy meter."""
+    return tuple(sweep("cuda:0", energy_j=900.0))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def swept_random() -> tuple[TrialResult, ...]:
+    return tuple(random_weights())
+
+
+@pytest.fixture(scope="session")
 def sweep_on() -> Callable[..., list[TrialResult]]:
     return sweep
 

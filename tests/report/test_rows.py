@@ -97,10 +97,9 @@ def at(rows, batch, length, dtype):
     return row
 
 
-def test_a_cell_of_a_sweep_has_what_its_meters_read(sweep_on):
-    results = sweep_on("cuda:0", energy_j=900.0)
-    row = at(summary_rows(results), 16, 2048, "fp32")
-    (result,) = [r for r in results if r.trial.id == row["trial"]]
+def test_a_cell_of_a_sweep_has_what_its_meters_read(swept_cuda):
+    row = at(summary_rows(swept_cuda), 16, 2048, "fp32")
+    (result,) = [r for r in swept_cuda if r.trial.id == row["trial"]]
     cost = result.cost
     assert row["offline_rounds"] == 3 and 0.01 < row["offline_variation"] < 0.02
     assert row["rss_growth_bytes"] == cost.peak_rss_bytes - cost.baseline_rss_bytes

@@ -4,7 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from bench.report import derived, plot_heat, plot_load, plot_memory, plot_padding, plot_roofline, style, sweep
+from bench.report import (
+    derived,
+    fonts,
+    plot_heat,
+    plot_load,
+    plot_memory,
+    plot_padding,
+    plot_quality,
+    plot_roofline,
+    style,
+    sweep,
+)
 from bench.report.facts import unmeasured
 from bench.report.figures import PLOTS, figures
 from bench.report.groups import by_dataset, variants
@@ -40,13 +51,13 @@ def test_of_many_cells_the_best_are_shown_and_it_is_said_which_and_why(swept):
     choice = sweep.choose(swept, "ndcg@10")
     assert choice.of == 25 and 3 < len(choice.results) <= sweep.MANY
     finished = [r for r in swept if r.trial.reranker and r.status == "ok"]
-    fastest = max(finished, key=derived.throughput)
-    assert "highest throughput" in choice.reasons[fastest.trial.id]
-    smallest = min(finished, key=derived.memory_bytes)
-    assert "least memory" in choice.reasons[smallest.trial.id]
-    best = max(r.quality.means["ndcg@10"].mean for r in finished)
-    (named,) = [r for r in finished if "highest nDCG@10" in choice.reasons.get(r.trial.id, "")]
-    assert named.quality.means["ndcg@10"].mean == best
+    for dtype in ("fp32", "bf16"):
+        mine = [r for r in finished if r.trial.dtype == dtype]
+        assert "highest throughput" in choice.reasons[max(mine, key=derived.throughput).trial.id]
+        assert "least memory" in choice.reasons[min(mine, key=derived.memory_bytes).trial.id]
+        (named,) = [r for r in mine if "highest nDCG@10" in choice.reasons.get(r.trial.id, "")]
+        best = max(r.quality.means["ndcg@10"].mean for r in mine)
+        assert named.quality.means["ndcg@10"].mean == best
     text = sweep.sentence(choice)
     assert f"{len(choice.results)} of 25 cells" in text and "least memory" in text and "highest nDCG@10" in text
     assert "energy" not in text
@@ -66,13 +77,13 @@ def test_of_equal_cells_the_faster_one_is_best(swept):
     assert derived.throughput(named) == max(derived.throughput(r) for r in alike)
 
 
-def test_each_device_has_its_best_cells(swept, sweep_on):
-    choice = sweep.choose([*swept, *sweep_on("cuda:0")], "ndcg@10")
+def test_each_device_has_its_best_cells(swept, swept_cuda):
+    choice = sweep.choose([*swept, *swept_cuda], "ndcg@10")
     assert {r.trial.device for r in choice.results if r.trial.reranker} == {"cpu", "cuda:0"}
 
 
-def test_parts_are_one_per_device_and_format_and_have_names_of_their_own(swept, sweep_on):
-    parts = sweep.parts(group_of([*swept, *sweep_on("cuda:0")]))
+def test_parts_are_one_per_device_and_format_and_have_names_of_their_own(swept, swept_cuda):
+    parts = sweep.parts(group_of([*swept, *swept_cuda]))
     assert [part.part for part in parts] == [
         ("cpu", "fp32"), ("cpu", "bf16"), ("cuda:0", "fp32"), ("cuda:0", "bf16"),
     ]  # fmt: skip
@@ -164,8 +175,8 @@ def test_the_front_holds_what_nothing_else_beats(swept):
     assert front([c, worse, same, b, a]) == [a, same, b]
 
 
-def test_memory_is_the_process_and_on_a_device_what_is_kept_there(swept, sweep_on):
-    on_cpu, on_cuda = swept[1], sweep_on("cuda:0")[1]
+def test_memory_is_the_process_and_on_a_device_what_is_kept_there(swept, swept_cuda):
+    on_cpu, on_cuda = swept[1], swept_cuda[1]
     assert derived.memory_bytes(on_cpu) == on_cpu.cost.peak_rss_bytes
     assert derived.memory_bytes(on_cuda) == on_cuda.cost.peak_rss_bytes + on_cuda.cost.reserved_device_bytes
     unknown = replace(on_cuda.cost, peak_device_bytes=None, reserved_device_bytes=None)
@@ -202,11 +213,11 @@ def test_few_strokes_are_all_drawn_and_many_keep_their_ends():
     assert len(many) == 300 and (many[0], many[-1]) == (0, 4999 / 7)
 
 
-def test_memory_lines_are_by_length_on_a_cpu_and_by_account_on_a_device(swept, sweep_on):
+def test_memory_lines_are_by_length_on_a_cpu_and_by_account_on_a_device(swept, swept_cuda):
     cpu = next(p for p in sweep.parts(group_of(swept)) if p.part == ("cpu", "bf16"))
     drawn, length = plot_memory.curves(cpu)
     assert [line.label for line in drawn] == ["length 512", "length 2,048", "length 8,192"] and length is None
-    cuda = next(p for p in sweep.parts(group_of(sweep_on("cuda:0"))) if p.part == ("cuda:0", "bf16"))
+    cuda = next(p for p in sweep.parts(group_of(swept_cuda)) if p.part == ("cuda:0", "bf16"))
     drawn, length = plot_memory.curves(cuda)
     assert [line.label for line in drawn] == ["process", "allocated", "reserved", "driver"] and length == 2048
 
@@ -249,8 +260,8 @@ def test_a_sweep_has_every_figure_and_a_plain_run_none_of_them(swept, results):
     assert {name.split("-scifact")[0] for name in figures(results, ("svg",))} == {"quality", "tradeoff", "stages"}
 
 
-def test_a_sweep_on_a_device_and_one_of_random_weights_draw(sweep_on, swept_random):
-    assert figures(sweep_on("cuda:0", energy_j=900.0))
+def test_a_sweep_on_a_device_and_one_of_random_weights_draw(swept_cuda, swept_random):
+    assert figures(swept_cuda, ("svg",))
     drawn = figures(swept_random, ("svg",))
     assert not any(name.startswith(("quality", "tradeoff")) for name in drawn)
     assert {"heat-drawn-workload--cpu-fp32.svg", "memory-drawn-workload--cpu-bf16.svg"} <= set(drawn)
@@ -263,11 +274,43 @@ def test_the_front_is_on_both_axes(swept):
         assert best[0].result.trial.pipeline == "embedding"
 
 
+def test_bars_of_quality_name_what_quality_depends_on_and_no_batch_size(swept):
+    assert [bar.variant for bar in plot_quality.bars(group_of(swept), "ndcg@10")] == [
+        "", "length 512 · fp32", "length 2048 · fp32", "length 8192 · fp32",
+        "length 512 · bf16", "length 2048 · bf16", "length 8192 · bf16",
+    ]  # fmt: skip
+
+
+def test_maps_of_one_device_share_a_scale_and_those_of_another_do_not(swept, swept_cuda):
+    fp32, bf16, *on_cuda = (plot_heat.scale(part) for part in sweep.parts(group_of([*swept, *swept_cuda])))
+    assert fp32 == bf16 and on_cuda[0] == on_cuda[1] and on_cuda[0][0] > fp32[1]
+
+
+def test_names_without_a_font_draw_in_every_figure_of_a_sweep(swept, monkeypatch):
+    monkeypatch.setattr(fonts, "families", lambda: (fonts.LATIN,))
+    named = [
+        replace(r, trial=replace(r.trial, pipeline="重排", instruction="找出" if r.trial.dtype == "fp32" else "判断"))
+        for r in swept if r.trial.reranker
+    ]  # fmt: skip
+    figures(named, ("svg",))  # a missing glyph would be a warning, and a warning an error
+
+
+def test_sizes_that_are_not_numbers_stay_off_the_axes(swept):
+    sizes = {1: None, 4: "max", 16: 16, 64: 64}
+    mixed = [replace(r, trial=replace(r.trial, batch_size=sizes[r.trial.batch_size])) if r.trial.reranker else r
+             for r in swept]  # fmt: skip
+    part = sweep.parts(group_of(mixed))[0]
+    assert plot_heat.grid(part.results).batches == (16, 64, None, "max")
+    drawn, _ = plot_memory.curves(part)
+    assert {batch for curve in drawn for batch, _ in curve.points} == {16, 64}
+    assert figures(mixed, ("svg",))
+
+
 # ----------------------------------------------------------------------------------------------------------- tiers
 
 
-def test_each_tier_names_its_best_cell_with_figures_and_settings(swept, sweep_on):
-    said = dict(tiers([*swept, *sweep_on("cuda:0")]))
+def test_each_tier_names_its_best_cell_with_figures_and_settings(swept, swept_cuda):
+    said = dict(tiers([*swept, *swept_cuda]))
     fp32 = [r for r in swept if r.status == "ok" and r.trial.reranker and r.trial.dtype == "fp32"]
     best = max(fp32, key=derived.throughput)
     assert f"(cpu, fp32, batch {best.trial.batch_size}, length {best.trial.max_length})" in said["Development"]
@@ -276,15 +319,15 @@ def test_each_tier_names_its_best_cell_with_figures_and_settings(swept, sweep_on
     assert "of memory at its peak, the least of" in said["Edge"] and "nDCG@10" in said["Edge"]
 
 
-def test_a_tier_that_was_not_measured_is_said_to_be_missing(swept, sweep_on):
+def test_a_tier_that_was_not_measured_is_said_to_be_missing(swept, swept_cuda):
     assert dict(tiers(swept))["Production"] == "No CUDA device was measured."
-    assert dict(tiers(sweep_on("cuda:0")))["Development"] == "No CPU was measured."
+    assert dict(tiers(swept_cuda))["Development"] == "No CPU was measured."
     bare = [replace(r, cost=replace(r.cost, peak_rss_bytes=None)) for r in swept if r.cost]
     assert dict(tiers(bare))["Edge"] == "Memory was not measured."
 
 
-def test_production_goes_by_the_bound_and_says_when_no_cell_keeps_it(sweep_on):
-    results = sweep_on("cuda:0")
+def test_production_goes_by_the_bound_and_says_when_no_cell_keeps_it(swept_cuda):
+    results = swept_cuda
     loaded = [r for r in results if r.cost and r.cost.load_points]
     best = max(loaded, key=derived.server_qps)
     fastest = max((r for r in results if r.status == "ok" and r.trial.reranker), key=derived.throughput)
@@ -298,6 +341,6 @@ def test_production_goes_by_the_bound_and_says_when_no_cell_keeps_it(sweep_on):
     assert "No cell was measured under load" in dict(tiers(silent))["Production"]
 
 
-def test_the_edge_names_the_least_energy_where_it_was_measured(sweep_on):
-    text = dict(tiers(sweep_on("cuda:0", energy_j=900.0)))["Edge"]
+def test_the_edge_names_the_least_energy_where_it_was_measured(swept_cuda):
+    text = dict(tiers(swept_cuda))["Edge"]
     assert "Least energy:" in text and "6.00 J for a query" in text

@@ -28,66 +28,79 @@ def text_of(section):
     return " ".join(block.text for block in section.blocks if isinstance(block, Paragraph))
 
 
+@pytest.fixture(scope="module")
+def page(swept):
+    return sections(swept)
+
+
+@pytest.fixture(scope="module")
+def cuda_page(swept_cuda):
+    return sections(swept_cuda)
+
+
+@pytest.fixture(scope="module")
+def html(swept):
+    return render_html(swept, "a: 1", "rerankbench run")
+
+
 def printed(results, width):
     out = io.StringIO()
     print_table(results, Console(file=out, width=width, force_terminal=False))
     return out.getvalue()
 
 
-def test_a_sweep_has_every_new_section_and_a_plain_run_none(swept, sweep_on, results):
-    assert set(sections(swept)) >= NEW and "energy" not in sections(swept)
-    assert set(sections(sweep_on("cuda:0", energy_j=900.0))) >= NEW | {"energy"}
+def test_a_sweep_has_every_new_section_and_a_plain_run_none(page, cuda_page, results):
+    assert set(page) >= NEW and "energy" not in page
+    assert set(cuda_page) >= NEW | {"energy"}
     assert not set(sections(results)) & (NEW | {"energy"})
 
 
-def test_the_first_table_shows_the_best_cells_and_a_later_one_all(swept):
-    page = sections(swept)
+def test_the_first_table_shows_the_best_cells_and_a_later_one_all(page):
     first, all_of_them = table(page["results"]), table(page["cells"])
     assert len(first.rows) <= 12 and len(all_of_them.rows) == 25
-    assert f"{len(first.rows)} of 25 cells are shown: of each pipeline with more than 3 cells, those with the highest " \
-        "throughput" in text_of(page["results"])  # fmt: skip
+    told = "of each pipeline with more than 3 cells, in each number format, those with the highest throughput"
+    assert f"{len(first.rows)} of 25 cells are shown: {told}" in text_of(page["results"])
     assert any("highest throughput" in row[0].note for row in first.rows)
     assert list(page).index("cells") > list(page).index("agreement")
 
 
-def test_the_whole_table_says_of_each_lost_cell_what_became_of_it(swept):
-    notes = [row[0].note for row in table(sections(swept)["cells"]).rows]
+def test_the_whole_table_says_of_each_lost_cell_what_became_of_it(page):
+    notes = [row[0].note for row in table(page["cells"]).rows]
     assert sum(note.endswith("· out of memory") for note in notes) == 3
     assert sum(note.endswith("out of memory (implied)") for note in notes) == 1
     assert sum(note.endswith("over the time limit") for note in notes) == 1
 
 
-def test_implied_cells_are_listed_under_what_implied_them(swept):
-    html = render_html(swept)
+def test_implied_cells_are_listed_under_what_implied_them(html):
     cause, spared = (f"embedding + reranker · batch {b} · length 8192 · fp32" for b in (16, 64))
     assert f"by {cause}: {spared}" in html
-    assert html.count("could not allocate 9.3 GiB") == 3 and "stopped after 600 s" in html
+    assert html.count("could not allocate 9.3 GiB") == 1 and "stopped after 600 s" in html
+    assert "batch 64 · length 8192 · bf16 on SciFact: out of memory</p>" in html  # the last of three that ended alike
 
 
-def test_agreement_tells_difference_changes_and_that_the_axis_took_effect(swept):
-    found = table(sections(swept)["agreement"])
+def test_agreement_tells_difference_changes_and_that_the_axis_took_effect(page):
+    found = table(page["agreement"])
     assert "those with the largest differences" in found.caption and len(found.rows) == 12
     first = [cell.text for cell in found.rows[0][1:]]
     assert first[:3] == ["50", "0.004", "2"] and first[3] == "16"
 
 
-def test_energy_is_a_table_where_measured_and_a_reason_where_not(swept, sweep_on):
-    assert render_html(swept).count("Not measured: energy: no RAPL counter is readable") == 1
-    found = table(sections(sweep_on("cuda:0", energy_j=900.0))["energy"])
+def test_energy_is_a_table_where_measured_and_a_reason_where_not(html, cuda_page):
+    assert html.count("Not measured: energy: no RAPL counter is readable") == 1
+    found = table(cuda_page["energy"])
     assert all(row[1].text == "6.00" for row in found.rows)
-    assert "J/query" in table(sections(sweep_on("cuda:0", energy_j=900.0))["results"]).columns
+    assert "J/query" in table(cuda_page["results"]).columns
 
 
-def test_load_names_bound_and_highest_rate(swept):
-    found = table(sections(swept)["load"])
+def test_load_names_bound_and_highest_rate(page):
+    found = table(page["load"])
     assert len(found.rows) == 3
     assert all(row[1].text == "12.0 s" for row in found.rows)
     assert all(re.fullmatch(r"none|[\d.]+/s", row[2].text) for row in found.rows)
-    assert "Server queries/s" in table(sections(swept)["cells"]).columns
+    assert "Server queries/s" in table(page["cells"]).columns
 
 
-def test_the_page_of_a_sweep_loads_nothing_and_has_an_alternative_for_every_figure(swept):
-    html = render_html(swept, "a: 1", "rerankbench run")
+def test_the_page_of_a_sweep_loads_nothing_and_has_an_alternative_for_every_figure(html):
     assert not re.search(r"(src|href)=\"(?!#)", html) and "data:image" not in html
     ids = re.findall(r'\bid="([^"]+)"', html)
     assert len(ids) == len(set(ids))
@@ -140,3 +153,18 @@ def test_random_weights_beside_judged_pipelines_are_owned_up_to(results, sweep_o
     notes = [row[1].note for row in table(page["results"]).rows]
     assert notes.count("random weights: no quality") == 2
     assert "Random weights: no quality (embedding + reranker on SciFact)." in text_of(page["quality"])
+
+
+def test_cells_that_share_a_quality_pass_have_one_row_of_audit(page):
+    first_stage, reranked = table(page["audit"]).rows
+    assert first_stage[0].text == "embedding"
+    assert [cell.text for cell in reranked[4:]] == ["9,600", "41", "1,344,000", "5,120", "10.4%"]
+
+
+def test_each_section_of_a_sweep_over_devices_says_which_cells_it_shows(swept, swept_cuda):
+    page = sections([*swept, *swept_cuda])
+    assert "on each device, those with" in text_of(page["results"])
+    stages = page["stages"].blocks[0]
+    assert [item.caption for item in stages.items] == ["SciFact, cpu", "SciFact, cuda:0"]
+    assert "SciFact, cuda:0: 7 of 20 cells are shown" in stages.caption
+    assert "12 of 38 cells, those with the largest differences" in table(page["agreement"]).caption

@@ -78,6 +78,8 @@ def test_small_words():
     assert words.p_value(0.00001) == "p < 0.0001" and words.p_value(0.034) == "p = 0.034"
     assert words.plural(1, "query") == "1 query" and words.plural(3, "query") == "3 queries"
     assert words.measure_title("ndcg@10") == "nDCG@10" and words.measure_title("map") == "MAP"
+    assert words.listed(["a"]) == "a" and words.listed(["a", "b", "c"]) == "a, b and c" and words.listed([]) == ""
+    assert words.flops(4.12e11) == "412 GFLOP/s" and words.flops(1.3e16) == "13.0 PFLOP/s"
     assert words.share(0.0004) == "under 0.1%" and words.figure3(0.0421) == "0.0421"
 
 
