@@ -16,6 +16,7 @@ environment of ``ray start`` spares them that. Trials of a Ray that is started h
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -41,6 +42,7 @@ RETRIES = 3
 
 _LOOK_AGAIN_S = 1.0
 _STOP_S = 10.0
+_KNOCK_S = 10.0
 
 
 def check_runner(runner: str, address: str | None) -> None:
@@ -253,6 +255,7 @@ def _join(ray: Any, address: str | None) -> None:
     if address is None:
         os.environ.setdefault("RAY_worker_niceness", "0")  # a trial is not to give way to other programs
     try:
+        _knock(address)
         ray.init(
             address=address or "local",
             include_dashboard=None if address else False,
@@ -262,9 +265,16 @@ def _join(ray: Any, address: str | None) -> None:
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         where = "Ray cannot be started here" if address is None else f"the Ray cluster at {address} cannot be joined"
         raise ConfigError(
-            f"{where}: {_first_line(error)}. Start one with `ray start --head`, and join it from every other machine "
-            f"with `ray start --address HOST:6379`, in the same environment"
+            f"{where}: {_first_line(error).rstrip('.')}. Start one with `ray start --head`, and join it from every "
+            f"other machine with `ray start --address HOST:6379`, in the same environment"
         ) from error
+
+
+def _knock(address: str | None) -> None:
+    """Raises OSError where nothing answers at host:port; Ray itself would try for minutes."""
+    host, _, port = (address or "").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), _KNOCK_S).close()
 
 
 def _lost(ray: Any) -> tuple[type[BaseException], ...]:

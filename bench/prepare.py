@@ -36,8 +36,9 @@ def can_be_judged(trial: Trial) -> bool:
 
 
 def prepare(plan: Plan, tell: Progress, *, runs_here: bool = True) -> list[Prepared]:
-    """The plan's trials with their inputs, one that is there as ``auto`` and by name once. On a cluster (not ``runs_here``) a device is what it is where a trial lands.
+    """The plan's trials with their inputs; what is there as ``auto`` and by name is there once.
 
+    On a cluster (not ``runs_here``) a device is what it is where a trial lands.
     Raises DataError, ModelError or DeviceError.
     """
     datasets: dict[tuple[str, str, int | None, int], Dataset] = {}

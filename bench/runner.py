@@ -119,17 +119,26 @@ class Workshop:
     def result_of(self, item: Prepared) -> TrialResult:
         """Found, implied, or measured now; kept either way before anybody is told."""
         with self.store.lock(item.trial.id):
-            item, fault = self._with_batch_that_fits(item)
-            result = fault or self.store.find(item.trial, item.inputs, retry=self.retry)
-            found = result is not None and fault is None
-            if result is None:
-                result = self._implied(item) or self._measured(item)
-            if not found:
-                self.store.write_result(result)
-        if result.status == "oom" and result.implied_by is None:
-            self.too_large.append(result)
+            result, found = self._settled(item)
+            while item.trial.batch_size == "max" and result.status == "oom" and (size := _batch(result)) > 1:
+                # one pass of that size fits and many after one another do not: the heap is never packed as well again
+                self.store.write_fit(item.trial, item.inputs, size * 7 // 8)
+                result, found = self._settled(item)
         self.done(result, found)
         return result
+
+    def _settled(self, asked: Prepared) -> tuple[TrialResult, bool]:
+        """The result, written to the store, and whether it was there before."""
+        item, fault = self._with_batch_that_fits(asked)
+        result = fault or self.store.find(item.trial, item.inputs, retry=self.retry)
+        found = result is not None and fault is None
+        if result is None:
+            result = self._implied(item) or self._measured(item)
+        if not found:
+            self.store.write_result(result)
+        if result.status == "oom" and result.implied_by is None:
+            self.too_large.append(result)
+        return result, found
 
     def _implied(self, item: Prepared) -> TrialResult | None:
         for smaller in self.too_large:
@@ -293,6 +302,10 @@ class Workshop:
 
     def _depth(self, item: Prepared) -> int:
         return max(item.trial.depth, self.deepest.get(quality_key(item.trial), 0))
+
+
+def _batch(result: TrialResult) -> int:
+    return result.trial.batch_size if isinstance(result.trial.batch_size, int) else 0
 
 
 def _unmeasured(item: Prepared) -> TrialResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -27,6 +28,7 @@ from bench.types import ConfigError, Trial
 from bench.worker_task import carry_out_here, task
 
 GB = 1_000_000_000
+NEEDS_RAY = 'needs Ray: pip install "rerankbench[ray]"'
 
 
 def trial(**changes: object) -> Trial:
@@ -139,6 +141,16 @@ def test_ray_missing_is_an_error_that_says_what_to_install(monkeypatch: pytest.M
         check_runner("ray", None)
     with pytest.raises(ConfigError, match="rerankbench"), RayCluster(None, quietly):
         pass
+
+
+def test_an_address_without_a_cluster_is_an_error_at_once() -> None:
+    pytest.importorskip("ray", reason=NEEDS_RAY, exc_type=ImportError)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for wrong, said in ((address, "refused"), ("ray://head:10001", "host:port"), ("nonsense", "cannot be joined")):
+            with pytest.raises(ConfigError, match=said), RayCluster(wrong, quietly):
+                pass
 
 
 def test_a_runner_must_exist_and_fit_the_address(tmp_path: Path) -> None:
@@ -269,15 +281,17 @@ class Heard:
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Any]:
     """A Ray cluster of two nodes, one CPU each, both on this machine; the second has the label ``second``."""
-    pytest.importorskip("ray", reason='needs Ray: pip install "rerankbench[ray]"', exc_type=ImportError)
+    pytest.importorskip("ray", reason=NEEDS_RAY, exc_type=ImportError)
     from ray.cluster_utils import Cluster
 
     small = {"num_cpus": 1, "object_store_memory": 80 << 20}
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("OMP_NUM_THREADS", raising=False)  # only then Ray sets it
+        patch.setenv("RAY_worker_niceness", "0")  # as documented for machines that are not idle
         cluster = Cluster(initialize_head=True, head_node_args={**small, "include_dashboard": False})
         cluster.second = cluster.add_node(**small, resources={"second": 1})
     yield cluster
+    cluster.remove_node(cluster.second, allow_graceful=False)
     cluster.shutdown()
 
 
@@ -440,26 +454,26 @@ def test_a_killed_machine_costs_no_trial_and_no_ranking(
     nodes: Any, spread: Callable[[list[tuple[Job, Heard]]], list[Returned]], small_set: Path
 ) -> None:
     """The last test of this cluster, as one of its machines is gone afterwards."""
-    killers: list[threading.Thread] = []
+    killed: list[str] = []
 
     def kill(name: str) -> None:
-        if nodes.second.node_id[:8] in name and not killers:
-            killers.append(threading.Thread(target=nodes.remove_node, args=(nodes.second, False)))
-            killers[0].start()
+        if nodes.second.node_id[:8] in name and not killed:
+            killed.append(name)
+            raylet = psutil.Process(nodes.second.all_processes["raylet"][0].process.pid)
+            for process in (raylet, *raylet.children(recursive=True)):  # as when a machine loses its power
+                process.kill()
 
     job = job_of(small_set.parent)
     shallow = replace(job, trial=replace(job.trial, depth=1), depth=1)
     jobs = [(each, Heard(on_start=kill)) for each in (job, shallow, job, shallow)]
     returned = spread(jobs)
-    for killer in killers:
-        killer.join()
     assert [each.report.status for each in returned] == ["ok"] * 4, [each.report.message for each in returned]
-    assert killers
     lost = [note for each in returned for note in each.report.notes if "was lost" in note]
     assert len(lost) == 1
-    assert nodes.second.node_id[:8] in lost[0]
+    assert killed[0] in lost[0]
     survivors = {each.report.environment["machine"] for each in returned}
     assert len(survivors) == 1
+    assert killed[0] not in survivors
     here = [run_here(each, quietly, lambda: None).files[RUN] for each in (job, shallow)]
     assert here[0] != here[1]
     assert [each.files[RUN] for each in returned] == here * 2

@@ -179,6 +179,17 @@ def test_the_largest_batch_is_found_once(small_set: Path, tmp_path: Path) -> Non
     assert again.jobs == []
 
 
+def test_a_size_that_fits_once_and_not_for_long_is_lowered(small_set: Path, tmp_path: Path) -> None:
+    def fate(job: Job) -> Status:
+        return bounded((37 if "fit" in job.passes else 30) * 8192)(job)
+
+    (result,) = sweep(cells(small_set, batch_size=["max"]), tmp_path / "out", StandIn(fate=fate))
+    assert (result.status, result.trial.batch_size) == ("ok", 28)  # 37, 32, 28
+    again = StandIn(fate=fate)
+    assert sweep(cells(small_set, batch_size=["max"]), tmp_path / "out", again)[0].trial.batch_size == 28
+    assert again.jobs == []
+
+
 def test_a_search_that_fails_is_no_answer(small_set: Path, tmp_path: Path) -> None:
     place = StandIn(fate=lambda job: "failed" if job.trial.batch_size == 2 else "ok")
     with pytest.raises(ModelError, match="largest batch size: with 2"):
