@@ -20,7 +20,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from bench.job import Job, Report
-from bench.limits import is_out_of_memory, limit_memory
+from bench.machine.limits import is_out_of_memory, limit_memory
 from bench.store import format_run, write_atomically
 from bench.types import DeviceError, Progress, RerankBenchError
 

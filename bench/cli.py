@@ -74,7 +74,7 @@ def run(
     """
     from rich.console import Console
 
-    from bench.cluster import check_runner, open_place
+    from bench.cluster.place import check_runner, open_place
     from bench.engines import is_benchmark
 
     check_runner(runner, ray_address)
@@ -99,7 +99,7 @@ def run(
     console = Console()
     plan = load_plan(config, overrides or ())
     if dry_run:
-        from bench.cells_show import print_cells
+        from bench.dryrun.show import print_cells
 
         print_cells(plan, out or Path("results") / slug(plan.name), console)
         return
@@ -177,7 +177,7 @@ def score(
     from rich.console import Console
     from rich.table import Table
 
-    from bench.device import resolve_device, resolve_dtype
+    from bench.machine.device import resolve_device, resolve_dtype
     from bench.rerankers import load_reranker
     from bench.types import Trial
 
@@ -348,9 +348,9 @@ def plan(
 
     from rich.console import Console
 
-    from bench.capacity import Demand, parse_prices, plan_capacity
-    from bench.capacity_show import as_json as plan_as_json
-    from bench.capacity_show import print_plan
+    from bench.serving.capacity import Demand, parse_prices, plan_capacity
+    from bench.serving.show import as_json as plan_as_json
+    from bench.serving.show import print_plan
     from bench.store import Store
 
     if not (folder / "trials").is_dir():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.meter import Stopwatch
+from bench.machine.meter import Stopwatch
 from bench.rerankers import Reranker
 from bench.retrievers import Retriever
 from bench.types import Query, Request, Run, ScoreError, Work, rank

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.config import Plan
-from bench.device import optional_versions, package_versions, resolve_device, resolve_dtype
 from bench.hub import located, resolve_model
 from bench.judge import dataset_facts
+from bench.machine.device import optional_versions, package_versions, resolve_device, resolve_dtype
 from bench.rerankers import check_engine, choose_engine, engine_class, extras
 from bench.synthetic import drawn_facts, is_drawn, parse_drawn
 from bench.trial import load_trial_dataset, uses_model

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 
 from bench.child import READY_TO_TIME
 from bench.job import Job, Report
-from bench.limits import fate_of_exit, oom_kills
+from bench.machine.limits import fate_of_exit, oom_kills
 from bench.types import Progress
 
 _LOG_TAIL_BYTES = 8192

@@ -11,10 +11,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.flops import FAMILIES, ModelShape, PromptTokens, model_shape, unshared_flops
 from bench.hub import locate_model
-from bench.limits import is_out_of_memory
-from bench.peak import measure_peak
+from bench.machine.flops import FAMILIES, ModelShape, PromptTokens, model_shape, unshared_flops
+from bench.machine.limits import is_out_of_memory
+from bench.machine.peak import measure_peak
 from bench.rerankers import engine_class
 from bench.rerankers.checkpoint import load_tokenizer
 from bench.rerankers.prompt import PromptBuilder

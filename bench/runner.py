@@ -21,11 +21,11 @@ from bench.fit import largest_that_fits
 from bench.job import FIRST_STAGE, RUN, TIMED, Job, Pass, Report
 from bench.judge import doubts, judge
 from bench.keys import memory_size, needs_more_memory, quality_key, without_memory_axes
+from bench.machine.steadiness import doubts_of_time
 from bench.measures import warm_up
 from bench.prepare import Prepared, can_be_judged
 from bench.process import Place, Returned, ThisMachine
 from bench.rerankers import engine_class
-from bench.steadiness import doubts_of_time
 from bench.store import LASTING, Store, parse_run
 from bench.types import Cost, ModelError, Progress, QualityPass, Run, Trial, TrialResult, Work
 
@@ -107,9 +107,16 @@ class Workshop:
     peaks: dict[tuple[str, str, str, int | None, str | None], float] = field(default_factory=dict)
     too_large: list[TrialResult] = field(default_factory=list)
     no_quality: dict[str, str] = field(default_factory=dict)
-    load_before: float | None = field(
-        default_factory=lambda: round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
-    )
+    load_before: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.runs_here and hasattr(os, "getloadavg"):
+            self.load_before = round(os.getloadavg()[0], 2)
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether every trial runs on this machine, so that what is known of one holds for the next."""
+        return isinstance(self.place, ThisMachine)
 
     def start_compiler(self, measures: list[str]) -> None:
         """ranx compiles for about 20 s on a new machine: beside the first trial, not after it."""
@@ -152,7 +159,7 @@ class Workshop:
         made, passes = self._scores(item)
         returned = self._run(item, Job(
             item.trial, self.plan.base, self.store.cache.resolve(), passes, self._depth(item),
-            self.peaks.get(_peak_key(item.trial)),
+            self.peaks.get(_peak_key(item.trial)) if self.runs_here or item.trial.node else None,
         ))  # fmt: skip
         report = returned.report
         result = replace(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench.meter import Stopwatch, at_rest
+from bench.machine.meter import Stopwatch, at_rest
 from bench.pipeline import Answer
 from bench.types import Query, Ranking, Run, Work
 

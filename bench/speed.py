@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.device import driver_device_bytes, peak_device_bytes, synchroniser
-from bench.energy import energy_meter
-from bench.load import search_rate, serve_load
-from bench.meter import Stopwatch, peak_rss_bytes
+from bench.machine.device import driver_device_bytes, peak_device_bytes, synchroniser
+from bench.machine.energy import energy_meter
+from bench.machine.meter import Stopwatch, peak_rss_bytes
+from bench.machine.warmup import warm_up
 from bench.pipeline import Pipeline
 from bench.roofline import model_flops, trial_peak
 from bench.scenarios import Latencies, Throughput, offline, single_stream
+from bench.serving.load import search_rate, serve_load
 from bench.types import Cost, LoadPoint, Progress, Query, Request, Run, Trial, Work
-from bench.warmup import warm_up
 
 OFFLINE_ROUNDS = 3
 OFFLINE_ENOUGH_S = 10.0

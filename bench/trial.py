@@ -14,11 +14,11 @@ from typing import Any
 
 from bench.cache import EmbeddingCache
 from bench.data import load_dataset
-from bench.device import environment, resolve_device, resolve_dtype, set_threads, synchroniser
 from bench.hub import locate_model, located
 from bench.job import FIRST_STAGE, RUN, TIMED, Job, Report
-from bench.meter import rss_bytes
-from bench.page_cache import ColdRead, weight_files
+from bench.machine.device import environment, resolve_device, resolve_dtype, set_threads, synchroniser
+from bench.machine.meter import rss_bytes
+from bench.machine.page_cache import ColdRead, weight_files
 from bench.pipeline import Pipeline
 from bench.rerankers import Engine, load_reranker
 from bench.rerankers.template import default_instruction, find_template

@@ -236,7 +236,7 @@ class Trial:
     and for a prompt the embedder's own (an empty one is none).
 
     ``batch_size`` max is the largest that fits, which the runner searches for. ``scenarios`` are the measurements of
-    speed to be taken; the fields that begin with ``server`` describe the third of them (see ``bench.load``).
+    speed to be taken; the fields that begin with ``server`` describe the third of them (see ``bench.serving.load``).
     ``memory_limit_mb`` bounds the trial's process, ``node`` names the kind of machine that a cluster runs it on.
     Paths are as written in the config, relative to its folder, so that a trial has one id on every machine.
     ``max_queries`` judges a seeded sample of the queries; None judges them all.

@@ -15,7 +15,8 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from bench.capacity import (
+from bench.cli import app
+from bench.serving.capacity import (
     Demand,
     Option,
     cost_per_million,
@@ -25,10 +26,9 @@ from bench.capacity import (
     recommended,
     service_times,
 )
-from bench.capacity_show import as_json, print_plan
-from bench.cli import app
-from bench.load import serve_load
-from bench.queueing import FULLEST, ServiceTimes, fewest_servers, replay, simulate
+from bench.serving.load import serve_load
+from bench.serving.queueing import FULLEST, ServiceTimes, fewest_servers, replay, simulate
+from bench.serving.show import as_json, print_plan
 from bench.stats import percentile
 from bench.store import Store
 from bench.types import ConfigError, Cost, LoadPoint, Query, StoreError, Trial, TrialResult, Work
@@ -59,7 +59,7 @@ def result(
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorter simulations, where the figures themselves are not what is tested."""
-    monkeypatch.setattr("bench.queueing.QUERIES", 10_000)
+    monkeypatch.setattr("bench.serving.queueing.QUERIES", 10_000)
 
 
 def erlang_c_wait(servers: int, qps: float, mean_s: float) -> float:

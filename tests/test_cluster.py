@@ -20,12 +20,12 @@ import psutil
 import pytest
 
 from bench import __version__
-from bench.cluster import RETRIES, RayCluster, check_runner, open_place
+from bench.cluster.place import RETRIES, RayCluster, check_runner, open_place
+from bench.cluster.placement import SETTLE_S, Machine, Needs, able, are_alike, choose, machines_of, needs_of, unmet
+from bench.cluster.task import carry_out_here, task
 from bench.job import RUN, Job
-from bench.placement import SETTLE_S, Machine, Needs, able, are_alike, choose, machines_of, needs_of, unmet
 from bench.process import Returned, ThisMachine, run_here
 from bench.types import ConfigError, Trial
-from bench.worker_task import carry_out_here, task
 
 GB = 1_000_000_000
 NEEDS_RAY = 'needs Ray: pip install "rerankbench[ray]"'
@@ -410,7 +410,7 @@ INTERRUPTED = """
 import sys, threading
 from concurrent.futures import CancelledError
 from pathlib import Path
-from bench.cluster import RayCluster
+from bench.cluster.place import RayCluster
 from bench.job import Job
 from bench.types import Trial
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-import bench.device
+import bench.machine.device
 from bench.config import load_plan
-from bench.fields import (
+from bench.config.fields import (
     EMBEDDER_FIELDS,
     LABELLED_FIELDS,
     MODEL_FIELDS,
@@ -140,11 +140,11 @@ def test_models_to_compare_start_from_the_working_folder(write, tmp_path: Path, 
 
 
 def test_devices_are_looked_up_where_all_is_said_and_nowhere_else(write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench.device, "all_devices", lambda: ("cpu", "cuda:0"))
+    monkeypatch.setattr(bench.machine.device, "all_devices", lambda: ("cpu", "cuda:0"))
     plan = load_plan(write(GOOD), ["device=all", "datasets=one"])
     assert [trial.device for trial in plan.trials] == ["auto", "cpu", "cuda:0"]
     assert plan.axes == ("device",)
-    monkeypatch.setattr(bench.device, "all_devices", lambda: pytest.fail("looked up"))
+    monkeypatch.setattr(bench.machine.device, "all_devices", lambda: pytest.fail("looked up"))
     assert load_plan(write(GOOD), ["device=cpu,mps"]).axes == ("device",)
 
 
@@ -275,7 +275,7 @@ def test_shipped_configs_are_valid(root: Path, name: str) -> None:
     ("devices", "cells"), [(("cpu",), 24), (("cpu", "cuda:0", "cuda:1"), 72)]
 )  # 4 batch sizes × 3 lengths × 2 number formats on each
 def test_the_full_grid(root: Path, monkeypatch: pytest.MonkeyPatch, devices: tuple[str, ...], cells: int) -> None:
-    monkeypatch.setattr(bench.device, "all_devices", lambda: devices)
+    monkeypatch.setattr(bench.machine.device, "all_devices", lambda: devices)
     plan = load_plan(root / "configs" / "sweep.yaml")
     assert len(plan.trials) == cells
     assert Counter(trial.device for trial in plan.trials) == dict.fromkeys(devices, 24)
@@ -284,7 +284,7 @@ def test_the_full_grid(root: Path, monkeypatch: pytest.MonkeyPatch, devices: tup
 
 
 def test_the_commands_shown_in_the_full_grid_are_right(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench.device, "all_devices", lambda: ("cpu",))
+    monkeypatch.setattr(bench.machine.device, "all_devices", lambda: ("cpu",))
     config = root / "configs" / "sweep.yaml"
     comment = " ".join(
         line.removeprefix("#").removesuffix("\\").strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.device import all_devices, driver_device_bytes, resolve_device
+from bench.machine.device import all_devices, driver_device_bytes, resolve_device
 from bench.types import DeviceError
 
 

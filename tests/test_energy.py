@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench.energy import Counter, EnergyMeter, energy_meter
+from bench.machine.energy import Counter, EnergyMeter, energy_meter
 
 
 def zone(folder: Path, name: str, label: str, joules: float, range_joules: float = 1000.0) -> Path:

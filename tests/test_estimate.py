@@ -10,10 +10,9 @@ import yaml
 from typer.testing import CliRunner
 
 import bench.roofline
-from bench.cells_show import cells_table, duration, sentences
 from bench.cli import app
 from bench.config import Plan, load_plan
-from bench.estimate import (
+from bench.dryrun.estimate import (
     SEARCH_S,
     Known,
     SetSize,
@@ -24,10 +23,11 @@ from bench.estimate import (
     set_key,
     to_rate,
 )
-from bench.flops import ModelShape
+from bench.dryrun.show import cells_table, duration, sentences
+from bench.dryrun.survey import model_config, old_results, survey
 from bench.keys import quality_key
+from bench.machine.flops import ModelShape
 from bench.store import Store
-from bench.survey import model_config, old_results, survey
 from bench.types import ConfigError, Cost, DataError, ModelError, Trial, TrialResult, Work
 
 SHAPE = ModelShape(1024, 28, 16, 8, 128, 3072)

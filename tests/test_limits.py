@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from bench.limits import fate_of_exit, is_out_of_memory, limit_memory, oom_kills
+from bench.machine.limits import fate_of_exit, is_out_of_memory, limit_memory, oom_kills
 from bench.types import ConfigError, DataError, ModelError
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="memory limits are Linux's")
 
 PRELUDE = """
 import os, sys
-from bench.limits import is_out_of_memory, limit_memory
+from bench.machine.limits import is_out_of_memory, limit_memory
 
 def told(error):
     print(is_out_of_memory(error), type(error).__name__)

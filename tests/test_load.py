@@ -8,10 +8,10 @@ from statistics import fmean, median
 
 import pytest
 
-from bench.load import arrivals, highest_rate, meets, search_rate, serve_load
-from bench.meter import Stopwatch
+from bench.machine.meter import Stopwatch
 from bench.pipeline import Answer
 from bench.scenarios import single_stream
+from bench.serving.load import arrivals, highest_rate, meets, search_rate, serve_load
 from bench.types import LoadPoint, Query, Work
 
 QUERIES = [Query(f"q{i}", f"text {i}") for i in range(5)]

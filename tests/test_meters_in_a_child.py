@@ -11,7 +11,7 @@ import pytest
 
 TAKES = """
 import json, sys
-from bench.meter import peak_rss_bytes, rss_bytes
+from bench.machine.meter import peak_rss_bytes, rss_bytes
 
 size = int(sys.argv[1])
 baseline = rss_bytes()

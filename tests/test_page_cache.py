@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import page_cache
-from bench.page_cache import ColdRead, bytes_read_from_disk, evict, weight_files
+from bench.machine import page_cache
+from bench.machine.page_cache import ColdRead, bytes_read_from_disk, evict, weight_files
 
 SIZE = 24_000_000
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bench.flops import ModelShape, PromptTokens, model_shape, unshared_flops
-from bench.peak import PeakSample
+from bench.machine.flops import ModelShape, PromptTokens, model_shape, unshared_flops
+from bench.machine.peak import PeakSample
 from bench.rerankers.checkpoint import load_tokenizer
 from bench.rerankers.prompt import build
 from bench.rerankers.template import TEMPLATES

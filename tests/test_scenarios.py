@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bench.meter import Stopwatch, peak_rss_bytes, rss_bytes
+from bench.machine.meter import Stopwatch, peak_rss_bytes, rss_bytes
 from bench.pipeline import Answer
 from bench.scenarios import offline, single_stream
 from bench.types import Query, Work

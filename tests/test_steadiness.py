@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from bench.steadiness import coefficient_of_variation, doubts_of_time, drift, drifts, noisy
+from bench.machine.steadiness import coefficient_of_variation, doubts_of_time, drift, drifts, noisy
 from bench.types import Cost, Work
 
 

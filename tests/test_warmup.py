@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from bench.warmup import warm_up
+from bench.machine.warmup import warm_up
 
 
 def warmed(times: Iterable[float], at_most: int) -> tuple[tuple[float, ...], bool]:

@@ -115,7 +115,7 @@ def _coarse(scores: list[float], dtype: str) -> float:
         return 0.0
     import torch
 
-    from bench.device import torch_dtype
+    from bench.machine.device import torch_dtype
 
     exact = torch.tensor(scores, dtype=torch.float64)
     return float((exact == exact.to(torch_dtype(dtype)).double()).double().mean())

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from bench.config import Plan
-from bench.device import resolve_device, resolve_dtype, set_threads
 from bench.doctor.checks_effect import batch_size, instruction, max_length
 from bench.doctor.checks_files import files, loads, offline
 from bench.doctor.checks_prompt import answers, marks_in_data, template, truncation
@@ -16,6 +15,7 @@ from bench.doctor.checks_scores import batching, finite, padding, precision, pre
 from bench.doctor.findings import Finding, NotApplicableError
 from bench.doctor.patient import Patient
 from bench.hub import locate_model, located
+from bench.machine.device import resolve_device, resolve_dtype, set_threads
 from bench.rerankers import check_engine, choose_engine
 from bench.rerankers.template import find_template
 from bench.types import ConfigError, DeviceError, ModelError, Trial

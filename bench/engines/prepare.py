@@ -12,13 +12,13 @@ from typing import Any
 
 import psutil
 
-from bench.device import resolve_device, resolve_dtype
 from bench.engines.config import Benchmark, BenchmarkPlan, Entrant, reference_entrant
 from bench.engines.race import Course
 from bench.engines.results import Outcome
 from bench.engines.workload import Workload, make_workload
-from bench.flops import ModelShape, model_shape, needed_flops, unshared_flops
 from bench.hub import located, resolve_model
+from bench.machine.device import resolve_device, resolve_dtype
+from bench.machine.flops import ModelShape, model_shape, needed_flops, unshared_flops
 from bench.rerankers import engine_class
 from bench.rerankers.checkpoint import load_tokenizer
 from bench.rerankers.template import find_template

@@ -18,8 +18,8 @@ from bench.engines.link import Link, Lost
 from bench.engines.results import EngineOutcome, Outcome, Pass, PeakRound, Tried, said_setting
 from bench.engines.search import best, search
 from bench.engines.worker import Job
-from bench.flops import ModelShape
-from bench.peak import PeakSample
+from bench.machine.flops import ModelShape
+from bench.machine.peak import PeakSample
 from bench.store import slug
 from bench.types import Request, Trial, Work
 

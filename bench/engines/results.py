@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from bench.peak import PeakSample
+from bench.machine.peak import PeakSample
 from bench.types import ScoreUnit, StoreError, Work
 
 Fate = Literal["ok", "unavailable", "oom", "timeout", "failed"]
@@ -78,7 +78,7 @@ class PeakRound:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A whole benchmark. ``workload`` holds counts and lengths of tokens, and operations needed (see ``bench.flops``).
+    """A whole benchmark. ``workload`` holds counts and lengths of tokens, and operations needed (``machine.flops``).
 
     ``reference`` are the logits of one pair at a time in fp32 by the engine ``transformers``; None where not taken.
     ``finished`` is False while it is running, or when it was stopped.

@@ -12,8 +12,8 @@ from statistics import median
 
 from bench.engines.exactness import RankChanges, largest_difference, rank_changes
 from bench.engines.results import EngineOutcome, Fate, Outcome
-from bench.flops import ModelShape, forward_flops
-from bench.peak import PeakSample
+from bench.machine.flops import ModelShape, forward_flops
+from bench.machine.peak import PeakSample
 
 
 @dataclass(frozen=True, slots=True)

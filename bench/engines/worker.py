@@ -29,7 +29,7 @@ from bench.engines.config import SEARCHED
 from bench.engines.memory import Held, held, settle, watch
 from bench.engines.results import Fate
 from bench.engines.workload import part
-from bench.flops import ModelShape
+from bench.machine.flops import ModelShape
 from bench.types import Request, RerankBenchError, Trial
 
 
@@ -67,7 +67,7 @@ class Worker:
             settle(self.job.trial.device)
 
     def _load(self, command: Mapping[str, Any]) -> dict[str, Any]:
-        from bench.device import set_threads, synchroniser
+        from bench.machine.device import set_threads, synchroniser
         from bench.rerankers import load_reranker
 
         self._engine = None
@@ -90,8 +90,8 @@ class Worker:
 
     def _score(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """Seconds of the whole call, tokenising included; the memory is that of the first time alone."""
-        from bench.device import synchroniser
-        from bench.meter import Stopwatch
+        from bench.machine.device import synchroniser
+        from bench.machine.meter import Stopwatch
 
         pairs = command["part"]
         requests = self.job.requests if pairs is None else part(self.job.requests, pairs)
@@ -116,8 +116,8 @@ class Worker:
         }
 
     def _peak(self, command: Mapping[str, Any]) -> dict[str, Any]:
-        from bench.device import set_threads
-        from bench.peak import measure_peak
+        from bench.machine.device import set_threads
+        from bench.machine.peak import measure_peak
 
         trial = self.job.trial
         set_threads(trial.threads)
@@ -125,7 +125,7 @@ class Worker:
         return {"samples": [asdict(sample) for sample in samples]}
 
     def _facts(self, command: Mapping[str, Any]) -> dict[str, Any]:
-        from bench.device import environment, set_threads
+        from bench.machine.device import environment, set_threads
 
         set_threads(self.job.trial.threads)
         return environment(self.job.trial.device, uses_torch=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.engines.config import DrawnWorkload, LabelledWorkload
-from bench.flops import PromptTokens
+from bench.machine.flops import PromptTokens
 from bench.rerankers.prompt import PromptBuilder
 from bench.rerankers.template import Template
 from bench.roofline import measured

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bench.load import highest_rate
+from bench.machine.steadiness import coefficient_of_variation
 from bench.report.groups import device, offline_seconds, pairs_per_second, queries_per_second
+from bench.serving.load import highest_rate
 from bench.stats import percentile_interval
-from bench.steadiness import coefficient_of_variation
 from bench.types import Interval, TrialResult, Work
 
 _DRAWN, _SHAPE = "drawn:", "shape:"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from bench.hub import ModelFiles
-from bench.meter import Stopwatch
+from bench.machine.meter import Stopwatch
 from bench.rerankers.scores import sigmoid
 from bench.rerankers.template import Template
 from bench.types import ConfigError, Request, Scored, ScoreUnit

@@ -6,8 +6,8 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
-from bench.device import resolve_device, resolve_dtype
 from bench.hub import ModelFiles, fingerprint
+from bench.machine.device import resolve_device, resolve_dtype
 from bench.rerankers.base import Engine
 from bench.rerankers.checkpoint import Checkpoint, load_checkpoint
 from bench.rerankers.template import find_template

@@ -56,7 +56,7 @@ def load_checkpoint(
     """
     import transformers
 
-    from bench.device import torch_dtype
+    from bench.machine.device import torch_dtype
 
     path, found = locate_model(name, revision, hub)
     start = time.perf_counter()

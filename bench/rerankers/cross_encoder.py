@@ -25,9 +25,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.device import resolve_device, resolve_dtype
 from bench.hub import ModelFiles, fingerprint, locate_model
-from bench.meter import Stopwatch
+from bench.machine.device import resolve_device, resolve_dtype
+from bench.machine.meter import Stopwatch
 from bench.rerankers.base import Engine
 from bench.rerankers.cross_encoder_files import Kind, kind_of, load_cross_encoder, longest_prompt
 from bench.rerankers.forward_log import ForwardLog

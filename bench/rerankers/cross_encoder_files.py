@@ -65,7 +65,7 @@ def load_cross_encoder(name: str, path: Path, kind: Kind, template: Template, de
     import torch
     from sentence_transformers import CrossEncoder
 
-    from bench.device import torch_dtype
+    from bench.machine.device import torch_dtype
 
     ours = not kind.encoder and not kind.own_prompt
     try:

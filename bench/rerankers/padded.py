@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench.meter import Stopwatch
+from bench.machine.meter import Stopwatch
 from bench.rerankers.causal import CausalEngine
 from bench.rerankers.checkpoint import Checkpoint
 from bench.rerankers.prompt import Prompt, PromptBuilder, check_positions

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bench.meter import Stopwatch
+from bench.machine.meter import Stopwatch
 from bench.rerankers.causal import CausalEngine
 from bench.rerankers.checkpoint import Checkpoint
 from bench.rerankers.padded import left_padded

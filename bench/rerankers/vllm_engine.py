@@ -23,9 +23,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.device import resolve_device, resolve_dtype
 from bench.hub import ModelFiles, fingerprint, locate_model
-from bench.meter import Stopwatch
+from bench.machine.device import resolve_device, resolve_dtype
+from bench.machine.meter import Stopwatch
 from bench.rerankers.base import Engine
 from bench.rerankers.checkpoint import load_tokenizer
 from bench.rerankers.prompt import Prompt, PromptBuilder, check_positions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from bench.meter import Stopwatch
+from bench.machine.meter import Stopwatch
 from bench.types import Document, Query, Run
 
 Progress = Callable[[int, int], None]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 
-from bench.meter import Stopwatch
+from bench.machine.meter import Stopwatch
 from bench.retrievers.okapi import OkapiIndex, build_okapi
 from bench.retrievers.tokens import tokenise
 from bench.retrievers.topk import best, check_corpus, check_k

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.meter import Stopwatch
+from bench.machine.meter import Stopwatch
 from bench.retrievers.tokens import tokenise
 from bench.retrievers.topk import best, check_corpus, check_k
 from bench.types import Document, Query, Ranking, Run

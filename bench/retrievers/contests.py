@@ -28,8 +28,8 @@ ZIPF_QUERY_WORDS = 8
 
 def embed(options: Namespace) -> Contest:
     """Embedding a labelled set's documents. Every way must give the same vectors."""
-    from bench.device import resolve_dtype
     from bench.hub import resolve_model
+    from bench.machine.device import resolve_dtype
     from bench.retrievers.encoder import load_encoder
 
     dtype = resolve_dtype(options.dtype, options.device)

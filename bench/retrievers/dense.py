@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from bench.cache import EmbeddingCache, EmbeddingKey, Vectors
-from bench.device import resolve_dtype
 from bench.hub import ModelFiles, resolve_model
-from bench.meter import Stopwatch
+from bench.machine.device import resolve_dtype
+from bench.machine.meter import Stopwatch
 from bench.retrievers.base import Progress, untold
 from bench.retrievers.batches import grouped
 from bench.retrievers.encoder import Encoder, library_versions, load_encoder

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.device import torch_dtype
+from bench.machine.device import torch_dtype
 from bench.retrievers.batches import Batch, by_count, by_tokens
 from bench.types import ModelError
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
-from bench.meter import Stopwatch
+from bench.machine.meter import Stopwatch
 from bench.retrievers.topk import check_corpus, check_k
 from bench.types import DataError, Document, Query, Ranking, Run, rank
 

@@ -23,7 +23,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.device import environment, resolve_device, set_threads, synchroniser
+from bench.machine.device import environment, resolve_device, set_threads, synchroniser
 from bench.retrievers.contests import bm25, embed, topk
 from bench.retrievers.turns import table, take_turns
 from bench.types import RerankBenchError

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.hub import ModelFiles
-from bench.meter import Stopwatch
+from bench.machine.meter import Stopwatch
 from bench.rerankers import ENGINES
 from bench.rerankers.base import Engine
 from bench.types import ModelError, Request, Scored, Work
@@ -99,18 +99,18 @@ def register(module: str) -> None:
 
 
 def stand_in_peak(shape: Any, dtype: str, device: str) -> list[Any]:
-    from bench.peak import PeakSample
+    from bench.machine.peak import PeakSample
 
     return [PeakSample("mm", dtype, 8, 10**9, 0.5), PeakSample("prepacked", dtype, 8, 10**9, 0.25)]
 
 
 if __name__ == "__main__":
-    import bench.device
-    import bench.peak
+    import bench.machine.device
+    import bench.machine.peak
     from bench.engines.worker import main
 
     register("__main__")
     ENGINES["transformers"] = "__main__:Instant"
-    bench.device.environment = lambda device, uses_torch: {"cpu": "a processor"}  # type: ignore[assignment]
-    bench.peak.measure_peak = stand_in_peak
+    bench.machine.device.environment = lambda device, uses_torch: {"cpu": "a processor"}  # type: ignore[assignment]
+    bench.machine.peak.measure_peak = stand_in_peak
     main(Path(sys.argv[1]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.flops import (
+from bench.machine.flops import (
     ModelShape,
     PromptTokens,
     forward_flops,

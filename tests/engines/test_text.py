@@ -16,7 +16,7 @@ from bench.engines.results import EngineOutcome, Outcome, Pass, PeakRound, Tried
 from bench.engines.summary import Spread, peak_pairs_per_s, peaks, rows
 from bench.engines.tables import main_table, peak_table, ratio_table, search_table
 from bench.engines.terminal import fitting, print_outcome
-from bench.peak import PeakSample
+from bench.machine.peak import PeakSample
 from bench.types import Trial, Work
 
 SHAPE = {"hidden": 8, "layers": 2, "heads": 2, "kv_heads": 1, "head_dim": 3, "intermediate": 5}

@@ -9,7 +9,7 @@ import pytest
 
 from bench.engines.config import DrawnWorkload, LabelledWorkload
 from bench.engines.workload import Workload, make_workload, part
-from bench.flops import PromptTokens
+from bench.machine.flops import PromptTokens
 from bench.rerankers.checkpoint import load_tokenizer
 from bench.rerankers.template import TEMPLATES
 from bench.synthetic import drawn_lengths

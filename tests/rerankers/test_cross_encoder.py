@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench.meter import Stopwatch
+from bench.machine.meter import Stopwatch
 from bench.rerankers.chat_template import as_chat_template
 from bench.rerankers.cross_encoder import CrossEncoderReranker
 from bench.rerankers.padded import PaddedReranker

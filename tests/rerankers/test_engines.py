@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench.meter import Stopwatch
+from bench.machine.meter import Stopwatch
 from bench.rerankers import ENGINES, Reranker, engine_class, load_reranker
 from bench.rerankers.padded import PaddedReranker
 from bench.rerankers.reference import ReferenceReranker

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.meter import Stopwatch
+from bench.machine.meter import Stopwatch
 from bench.rerankers import Engine
 from bench.rerankers.padded import PaddedReranker
 from bench.rerankers.prompt import PromptBuilder

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rank_bm25 import BM25Okapi
 
 from bench.data import load_dataset
-from bench.meter import Stopwatch
+from bench.machine.meter import Stopwatch
 from bench.retrievers.bm25 import OkapiRetriever
 from bench.retrievers.bm25s import Bm25sRetriever
 from bench.retrievers.okapi import build_okapi

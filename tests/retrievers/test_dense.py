@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bench.cache import EmbeddingCache
-from bench.meter import Stopwatch
+from bench.machine.meter import Stopwatch
 from bench.retrievers import dense as dense_module
 from bench.retrievers import load_retriever
 from bench.retrievers.dense import DenseRetriever

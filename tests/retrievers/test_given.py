@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.data import load_dataset
-from bench.meter import Stopwatch
+from bench.machine.meter import Stopwatch
 from bench.retrievers.given import GivenRetriever
 from bench.types import DataError, Document, Query
 

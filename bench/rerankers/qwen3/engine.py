@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench.device import torch_dtype
-from bench.meter import Stopwatch
+from bench.machine.device import torch_dtype
+from bench.machine.meter import Stopwatch
 from bench.rerankers.causal import CausalEngine
 from bench.rerankers.checkpoint import Checkpoint
 from bench.rerankers.prompt import PromptBuilder, check_positions

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bench.device import torch_dtype
+from bench.machine.device import torch_dtype
 from bench.rerankers.qwen3.attention import Attention, Layout, lay_out
 from bench.rerankers.qwen3.attention_loop import Loop
 from bench.rerankers.qwen3.attention_whole import Padded, Varlen

@@ -39,7 +39,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.meter import Stopwatch
+from bench.machine.meter import Stopwatch
 from bench.rerankers.base import Engine
 from bench.rerankers.prompt import check_request
 from bench.rerankers.remote.address import Address, read_url

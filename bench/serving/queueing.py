@@ -1,7 +1,7 @@
 """Pure: a queue before ``k`` equal servers that batch, simulated from measured service times (M/G/k).
 
 Poisson arrivals wait in one line. A server that is free takes all that wait, up to its largest batch, as
-``bench.load`` does; an idle one takes a query the moment it arrives. No formula is known for this queue, but its
+``load`` does; an idle one takes a query the moment it arrives. No formula is known for this queue, but its
 special cases have one (Pollaczek-Khinchine's mean for M/D/1, Erlang's C for M/M/k), and those are its tests.
 """
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
-from bench.load import arrivals, highest_rate
-from bench.queueing import Prediction, ServiceTimes, fewest_servers, replay
+from bench.serving.load import arrivals, highest_rate
+from bench.serving.queueing import Prediction, ServiceTimes, fewest_servers, replay
 from bench.stats import percentile
 from bench.types import ConfigError, LoadPoint, StoreError, TrialResult
 

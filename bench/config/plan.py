@@ -8,7 +8,7 @@
     pipelines:
       BM25: {retriever: bm25}           # any Trial field, for this one
       BM25 + reranker: {retriever: bm25, reranker: Qwen/Qwen3-Reranker-0.6B}
-    axes: {batch_size: [1, 4, 16]}      # and include, exclude: see bench.axes
+    axes: {batch_size: [1, 4, 16]}      # and include, exclude: see bench.config.axes
     time_limit_s: 600                   # for any one trial
 
 What is said later wins: trial, the pipeline's own, axes, included cells, the command line.
@@ -25,8 +25,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bench.axes import ALL, Rule, Sweep, asks_for_all, read_sweep
-from bench.fields import (
+from bench.config.axes import ALL, Rule, Sweep, asks_for_all, read_sweep
+from bench.config.fields import (
     EMBEDDER_FIELDS,
     MODEL_FIELDS,
     PATH_FIELDS,
@@ -40,7 +40,7 @@ from bench.fields import (
     with_dtype,
     without_idle_fields,
 )
-from bench.reading import as_json, first_problem, from_base, key_and_value, unknown, yaml_value
+from bench.config.reading import as_json, first_problem, from_base, key_and_value, unknown, yaml_value
 from bench.synthetic import drawn_name, is_drawn
 from bench.types import ConfigError, Trial
 
@@ -130,7 +130,7 @@ def load_plan(path: Path, overrides: Sequence[str] = ()) -> Plan:
     forced = with_dtype(forced, "the command line")
     devices: tuple[str, ...] = ()
     if asks_for_all(tree) or asks_for_all(forced):
-        from bench.device import all_devices
+        from bench.machine.device import all_devices
 
         devices = all_devices()
     expansion = expand(tree, forced, str(path), devices)

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bench.device import synchroniser, torch_dtype
-from bench.flops import ModelShape
+from bench.machine.device import synchroniser, torch_dtype
+from bench.machine.flops import ModelShape
 
 ROWS = {"cpu": (512, 2048), "mps": (4096,), "cuda": (8192, 16384)}
 """Tokens at once, by kind of device."""

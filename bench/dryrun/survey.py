@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.config import Plan
-from bench.device import resolve_device, resolve_dtype
-from bench.estimate import Known, SetKey, SetSize, guess_tokens, set_key, to_rate
-from bench.flops import ModelShape, model_shape
+from bench.dryrun.estimate import Known, SetKey, SetSize, guess_tokens, set_key, to_rate
 from bench.hub import located
 from bench.hub.shapes import SHAPES, find_shape
+from bench.machine.device import resolve_device, resolve_dtype
+from bench.machine.flops import ModelShape, model_shape
 from bench.rerankers import check_engine, engine_class
 from bench.rerankers.qwen3.shape import unservable
 from bench.store import read_result

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.config import Plan
-from bench.estimate import Estimate, Known, estimate
-from bench.fields import live_values
+from bench.config.fields import live_values
+from bench.dryrun.estimate import Estimate, Known, estimate
 from bench.report.words import MISSING, plural
 from bench.synthetic import is_drawn, parse_drawn
 from bench.types import Trial
@@ -37,7 +37,7 @@ def print_cells(plan: Plan, folder: Path, console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from bench.survey import survey
+    from bench.dryrun.survey import survey
 
     with console.status("count"):
         resolved, known = survey(plan, folder)

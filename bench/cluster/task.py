@@ -17,8 +17,8 @@ from typing import Any
 import psutil
 from pydantic import TypeAdapter
 
-from bench.device import package_versions
 from bench.job import Job
+from bench.machine.device import package_versions
 from bench.process import Returned, run_here
 
 Item = tuple[str, Any]
@@ -40,7 +40,7 @@ def task(version: str) -> Callable[..., Iterator[Item]]:
             there = "none is installed" if found is None else f"it has {found}"
             yield "unusable", f"{name} needs rerankbench {version} in the environment of `ray start`; {there}"
             return
-        from bench.worker_task import carry_out_here
+        from bench.cluster.task import carry_out_here
 
         yield from carry_out_here(payload, name, software, time_limit_s)
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from bench.capacity import Option, Plan, by_pipeline, device_name, place, recommended
 from bench.report import words
 from bench.report.groups import by_dataset, full_label, variants
+from bench.serving.capacity import Option, Plan, by_pipeline, device_name, place, recommended
 from bench.types import TrialResult
 
 if TYPE_CHECKING:

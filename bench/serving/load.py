@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import accumulate
 
-from bench.meter import at_rest
+from bench.machine.meter import at_rest
 from bench.stats import percentile
 from bench.types import LoadPoint, Query
 

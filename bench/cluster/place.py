@@ -29,12 +29,12 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from bench import __version__
-from bench.device import package_versions
+from bench.cluster.placement import Machine, Needs, able, are_alike, choose, machines_of, needs_of, unmet
+from bench.cluster.task import task
 from bench.job import Job, Report
-from bench.placement import Machine, Needs, able, are_alike, choose, machines_of, needs_of, unmet
+from bench.machine.device import package_versions
 from bench.process import Place, Returned
 from bench.types import ConfigError, Progress
-from bench.worker_task import task
 
 RUNNERS = ("local", "ray")
 RETRIES = 3

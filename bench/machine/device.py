@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from bench import __version__
-from bench.meter import at_rest
+from bench.machine.meter import at_rest
 from bench.types import DeviceError
 
 PACKAGES = (

@@ -1,10 +1,10 @@
-"""How long a run may take: a guess from counts, made before anything runs. Pure; ``bench.survey`` looks things up.
+"""How long a run may take: a guess from counts, made before anything runs. Pure; ``survey`` looks things up.
 
 A cell scores so many pairs: a few passes of one query to warm up, the timed queries one at a time, then all at once,
 and as many as the server scenario offers; and all queries once for each quality key. A pair takes the operations of its
-prompt (``bench.flops``), of a guessed length, at a share of the rate that a matrix product reaches on the device. Where
-the results folder holds finished cells of the same model and engine, their rate is taken instead, and the time that
-they spent beside the clock.
+prompt (``bench.machine.flops``), of a guessed length, at a share of the rate that a matrix product reaches on the
+device. Where the results folder holds finished cells of the same model and engine, their rate is taken instead, and
+the time that they spent beside the clock.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from bench.flops import ModelShape, PromptTokens, needed_flops, unshared_flops
 from bench.keys import quality_key
+from bench.machine.flops import ModelShape, PromptTokens, needed_flops, unshared_flops
 from bench.prepare import can_be_judged
 from bench.rerankers.template import default_instruction, find_template
 from bench.speed import OFFLINE_ENOUGH_S, OFFLINE_ROUNDS

@@ -1,0 +1,1 @@
+"""What a machine gives and takes: devices, clocks, memory, energy, the rate of its arithmetic."""
