@@ -86,7 +86,7 @@ def run(
         _run_benchmark(config, overrides or [], out, quiet)
         return
 
-    from bench.config import load_plan
+    from bench.config.plan import load_plan
     from bench.prepare import prepare
     from bench.process import ThisMachine
     from bench.proof import unproven
@@ -264,7 +264,7 @@ def doctor(
 
     from rich.console import Console
 
-    from bench.config import load_plan
+    from bench.config.plan import load_plan
     from bench.doctor import Patient, distinct_setups, examine, resolve
     from bench.doctor.run import as_json as findings_as_json
     from bench.doctor.show import show_examined, show_verdict

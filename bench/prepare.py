@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bench.config import Plan
+from bench.config.plan import Plan
 from bench.hub import located, resolve_model
 from bench.judge import dataset_facts
 from bench.machine.device import optional_versions, package_versions, resolve_device, resolve_dtype

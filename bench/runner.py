@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from bench.agreement import agree, at_depth
-from bench.config import Plan
+from bench.config.plan import Plan
 from bench.fit import largest_that_fits
 from bench.job import FIRST_STAGE, RUN, TIMED, Job, Pass, Report
 from bench.judge import doubts, judge

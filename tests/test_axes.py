@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.config import Expansion, expand
 from bench.config.axes import asks_for_all, combinations
+from bench.config.plan import Expansion, expand
 from bench.types import ConfigError, Trial
 
 DEVICES = ("cpu", "cuda:0", "cuda:1")

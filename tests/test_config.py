@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 import bench.machine.device
-from bench.config import load_plan
 from bench.config.fields import (
     EMBEDDER_FIELDS,
     LABELLED_FIELDS,
@@ -22,6 +21,7 @@ from bench.config.fields import (
     idle_fields,
     make_trial,
 )
+from bench.config.plan import load_plan
 from bench.hub import located
 from bench.keys import quality_key
 from bench.synthetic import drawn_name, parse_drawn

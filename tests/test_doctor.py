@@ -528,7 +528,7 @@ def test_mistakes_are_one_line(
 
 
 def test_a_config_without_a_reranker_has_nothing_to_examine(tmp_path: Path) -> None:
-    from bench.config import Plan
+    from bench.config.plan import Plan
 
     with pytest.raises(ConfigError, match="none to examine"):
         distinct_setups(Plan("p", (Trial(dataset="d", pipeline="BM25"),), tmp_path, ""))

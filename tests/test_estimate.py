@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import bench.roofline
 from bench.cli import app
-from bench.config import Plan, load_plan
+from bench.config.plan import Plan, load_plan
 from bench.dryrun.estimate import (
     SEARCH_S,
     Known,

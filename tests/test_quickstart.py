@@ -10,7 +10,7 @@ from pathlib import Path
 import ir_measures
 import pytest
 
-from bench.config import load_plan
+from bench.config.plan import load_plan
 from bench.data import load_dataset
 from bench.rerankers.padded import PaddedReranker
 from bench.stats import paired_randomisation

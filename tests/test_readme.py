@@ -75,7 +75,7 @@ def test_a_block_that_is_not_run_has_a_reason(root: Path, readme: str) -> None:
 
 @pytest.mark.parametrize("readme", READMES)
 def test_config_blocks_are_valid_configs(root: Path, tmp_path: Path, readme: str) -> None:
-    from bench.config import load_plan
+    from bench.config.plan import load_plan
 
     configs = [body for kind, body in blocks(root, readme) if kind == "yaml"]
     assert configs

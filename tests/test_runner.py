@@ -10,7 +10,7 @@ import pytest
 
 import bench.prepare
 import bench.process
-from bench.config import Plan
+from bench.config.plan import Plan
 from bench.prepare import prepare
 from bench.runner import run_all
 from bench.store import Store

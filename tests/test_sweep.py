@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.config import Plan
+from bench.config.plan import Plan
 from bench.job import FIRST_STAGE, RUN, TIMED, Job, Report
 from bench.prepare import prepare
 from bench.process import Returned

@@ -7,7 +7,3 @@
     axes.py      the cells of a sweep
     plan.py      a whole file, with what the command line adds
 """
-
-from bench.config.plan import Expansion, Plan, expand, load_plan
-
-__all__ = ["Expansion", "Plan", "expand", "load_plan"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.config import Plan
+from bench.config.plan import Plan
 from bench.doctor.checks_effect import batch_size, instruction, max_length
 from bench.doctor.checks_files import files, loads, offline
 from bench.doctor.checks_prompt import answers, marks_in_data, template, truncation

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.config import Plan
 from bench.config.fields import live_values
+from bench.config.plan import Plan
 from bench.dryrun.estimate import Estimate, Known, estimate
 from bench.report.words import MISSING, plural
 from bench.synthetic import is_drawn, parse_drawn

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.config import Plan
+from bench.config.plan import Plan
 from bench.dryrun.estimate import Known, SetKey, SetSize, guess_tokens, set_key, to_rate
 from bench.hub import located
 from bench.hub.shapes import SHAPES, find_shape
