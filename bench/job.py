@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from bench.types import Cost, ScoreUnit, Status, Trial, Work
 
-Pass = Literal["quality", "speed", "fit"]
+Pass = Literal["load", "quality", "speed", "fit"]
 RUN, FIRST_STAGE = "run.trec", "first_stage.trec"
+WARM = "the model was loaded once, warm; a sweep of several cells also loads it from disk, in a process of its own"
 TIMED = "timed-{}.trec"
 """The ranking that a scenario made of the timed queries."""
 
@@ -21,7 +22,8 @@ class Job:
 
     ``base`` is the folder that relative paths start from, ``cache`` keeps document vectors. The quality pass goes to
     ``depth``, the others to the trial's own. ``peak_flops_per_s`` is the device's matrix product rate where the runner
-    knows it; None has the speed pass measure it. A ``fit`` pass makes one forward pass as large as the trial allows.
+    knows it; None has the speed pass measure it. A ``fit`` pass makes one forward pass as large as the trial allows; a
+    ``load`` pass loads the models and does no more.
     """
 
     trial: Trial
@@ -36,8 +38,9 @@ class Job:
 class Report:
     """What became of a job; the rankings lie beside it when it went well.
 
-    ``work`` and ``cold_load_s`` (or why there is none) belong to the quality pass, ``cost`` to the speed pass; each is
-    None without it. ``largest_batch`` is how many pairs the largest forward pass could hold, whatever the batch size.
+    ``work`` belongs to the quality pass, ``cost`` to the speed pass; each is None without it. ``cold_load_s`` (or why
+    there is none) is told by a process that makes no speed pass.
+    ``largest_batch`` is how many pairs the largest forward pass could hold, whatever the batch size.
     """
 
     status: Status

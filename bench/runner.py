@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from bench.agreement import agree, at_depth
 from bench.config.plan import Plan
 from bench.fit import largest_that_fits
-from bench.job import FIRST_STAGE, RUN, TIMED, Job, Pass, Report
+from bench.job import FIRST_STAGE, RUN, TIMED, WARM, Job, Pass, Report
 from bench.judge import doubts, judge
 from bench.keys import memory_size, needs_more_memory, quality_key, without_memory_axes
 from bench.machine.steadiness import doubts_of_time
@@ -106,6 +106,7 @@ class Workshop:
     compiler: threading.Thread | None = None
     peaks: dict[tuple[str, str, str, int | None, str | None], float] = field(default_factory=dict)
     too_large: list[TrialResult] = field(default_factory=list)
+    cold: dict[str, tuple[float | None, str]] = field(default_factory=dict)
     no_quality: dict[str, str] = field(default_factory=dict)
     load_before: float | None = None
 
@@ -183,7 +184,10 @@ class Workshop:
         """The quality pass that this trial shares, if there is one by now, and the passes left to make."""
         key = quality_key(item.trial)
         if not can_be_judged(item.trial):
-            return self.store.find_quality(key, item.inputs, item.trial.depth), ("speed",)
+            made = self.store.find_quality(key, item.inputs, item.trial.depth)
+            if made is None and self.sharing[key] > 1:
+                self._load_cold(item)
+            return made, ("speed",)
         with self.store.lock(f"quality-{key}"):
             made = self.store.find_quality(key, item.inputs, item.trial.depth)
             if made is None and self.sharing[key] > 1 and key not in self.no_quality:
@@ -191,6 +195,12 @@ class Workshop:
         if made is None and key not in self.no_quality:
             return None, ("quality", "speed")
         return made, ("speed",)
+
+    def _load_cold(self, item: Prepared) -> None:
+        """Load the models once from disk, where no quality pass does."""
+        job = Job(item.trial, self.plan.base, self.store.cache.resolve(), ("load",), item.trial.depth)
+        report = self._run(item, job, "cold load: ").report
+        self.cold[quality_key(item.trial)] = report.cold_load_s, report.cold_reason
 
     def _quality_pass(self, item: Prepared) -> QualityPass | None:
         """Make it in a process of its own, with the engine's own batch size, or with 1 where that is too much."""
@@ -233,7 +243,10 @@ class Workshop:
         if made is None and RUN in returned.files:
             made = self._kept(item, returned)
         elif made is None and timed and not can_be_judged(trial):
-            made = QualityPass(key, item.inputs, trial.depth, returned.report.unit, Work(), False, run=timed[0])
+            made = QualityPass(
+                key, item.inputs, trial.depth, returned.report.unit, Work(), False, *self.cold.get(key, (None, WARM)),
+                run=timed[0],
+            )  # fmt: skip
             self.store.write_quality(made)
         warnings = [*result.warnings]
         if result.cost:

@@ -15,7 +15,7 @@ from typing import Any
 from bench.cache import EmbeddingCache
 from bench.data import load_dataset
 from bench.hub import locate_model, located
-from bench.job import FIRST_STAGE, RUN, TIMED, Job, Report
+from bench.job import FIRST_STAGE, RUN, TIMED, WARM, Job, Report
 from bench.machine.device import environment, resolve_device, resolve_dtype, set_threads, synchroniser
 from bench.machine.meter import rss_bytes
 from bench.machine.page_cache import ColdRead, weight_files
@@ -27,7 +27,6 @@ from bench.speed import largest_forward, speed_pass
 from bench.synthetic import drawn_dataset, is_drawn, parse_drawn
 from bench.types import Dataset, Progress, Query, Run, Trial, Work
 
-WARM = "the model was loaded once, for both passes; a sweep loads it cold for the quality pass"
 CHUNK_QUERIES = 16  # of the quality pass: often enough for a progress bar, rarely enough to batch well
 
 

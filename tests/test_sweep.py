@@ -54,6 +54,8 @@ class StandIn:
             cold_load_s = 3.0 if job.passes == ("quality",) else None
             report = replace(report, work=Work(pairs=18, forward_calls=3), cold_load_s=cold_load_s)
             files = {RUN: run, FIRST_STAGE: {q: ranking[:depth] for q, ranking in FIRST.items()}}
+        if job.passes == ("load",):
+            report = replace(report, cold_load_s=2.5)
         if "fit" in job.passes:
             report = replace(report, largest_batch=self.pairs)
         if "speed" in job.passes:
@@ -203,7 +205,8 @@ def test_random_weights_have_no_quality_and_still_agree_with_themselves(small_se
     shape = [replace(trial, reranker="shape:qwen3-tiny") for trial in cells(small_set, batch_size=[1, 16])]
     place = StandIn(wobble=0.01)
     results = sweep(shape, tmp_path / "out", place)
-    assert place.count("quality") == 0
+    assert (place.count("quality"), place.count("load")) == (0, 1)
+    assert [result.cost.cold_load_s for result in results if result.cost] == [2.5, 2.5]
     assert [result.quality for result in results] == [None, None]
     assert [round(r.agreement.largest_difference, 4) for r in results if r.agreement] == [0.0, 0.15]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.config.plan import Plan
 from bench.dryrun.estimate import Known, SetKey, SetSize, guess_tokens, set_key, to_rate
-from bench.hub import located
+from bench.hub import ASSETS, located
 from bench.hub.shapes import SHAPES, find_shape
 from bench.machine.device import resolve_device, resolve_dtype
 from bench.machine.flops import ModelShape, model_shape
@@ -88,7 +88,7 @@ def model_config(name: str, revision: str | None, base: Path) -> Mapping[str, An
     if name.startswith("shape:"):
         return find_shape(name.removeprefix("shape:")).config()
     if name.startswith("asset:"):
-        folder = Path(__file__).resolve().parent / "assets" / name.removeprefix("asset:")
+        folder = ASSETS / name.removeprefix("asset:")
     else:
         folder = Path(located(name, base)).expanduser()
     if folder.is_dir():

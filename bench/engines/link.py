@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -18,10 +17,12 @@ from pydantic import TypeAdapter
 
 from bench.engines.results import Fate
 from bench.engines.worker import Job
+from bench.machine.limits import fate_of_exit, oom_kills
 
 # -P: the folder `datasets` beside a config must not be taken for the Hugging Face package of that name
 COMMAND = (sys.executable, "-P", "-m", "bench.engines.worker")
 QUIT_S = 10.0
+_LOG_TAIL_BYTES = 8192
 
 
 class Lost(Exception):  # noqa: N818 (an outcome to be recorded, not an error to be shown)
@@ -40,6 +41,7 @@ class Link:
 
     def __init__(self, job: Job, folder: Path, log: Path, time_limit_s: float) -> None:
         self.time_limit_s, self.log = time_limit_s, log
+        self._kills_before = oom_kills()
         path = folder / f"{log.stem}.json"
         path.write_bytes(TypeAdapter(Job).dump_json(job))
         self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -109,6 +111,8 @@ class Link:
 
     def _ended(self) -> Lost:
         code = self._process.wait()
-        if code == -signal.SIGKILL:
-            return Lost("oom", "the system killed the process (SIGKILL), as it does when memory runs out")
-        return Lost("failed", f"the process ended with exit code {code}; see {self.log}")
+        tail = self.log.read_bytes()[-_LOG_TAIL_BYTES:].decode("utf-8", "replace")
+        status, message = fate_of_exit(code, tail, self._kills_before, oom_kills())
+        if status == "oom":
+            return Lost("oom", message)
+        return Lost("failed", f"{message} ({self.log})")

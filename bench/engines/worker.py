@@ -30,6 +30,7 @@ from bench.engines.memory import Held, held, settle, watch
 from bench.engines.results import Fate
 from bench.engines.workload import part
 from bench.machine.flops import ModelShape
+from bench.machine.limits import is_out_of_memory
 from bench.types import Request, RerankBenchError, Trial
 
 
@@ -56,12 +57,10 @@ class Worker:
             return {"ok": getattr(self, f"_{command['do']}")(command)}
         except (RerankBenchError, ImportError) as error:
             return _fault("unavailable" if loading else "failed", str(error))
-        except MemoryError:
-            return _fault("oom", "the system had no more memory to give")
         except Exception as error:  # the process is the boundary: the others go on, and the reason is kept
             traceback.print_exc()
-            if type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error):
-                return _fault("oom", str(error).splitlines()[0])
+            if is_out_of_memory(error):
+                return _fault("oom", str(error).partition("\n")[0] or "the system had no more memory to give")
             return _fault("failed", f"{type(error).__name__}: {error}")
         finally:
             settle(self.job.trial.device)

@@ -190,7 +190,7 @@ def _cpu_name() -> str:
 
 def _git_commit() -> str | None:
     """The commit this code stands at, with ``+changes`` when files differ from it; None outside a checkout."""
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parent.parent
     try:
         commit = subprocess.run(
             ["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True

@@ -51,19 +51,24 @@ def test_a_refusal_leaves_the_process_there(tmp_path: Path) -> None:
 def test_a_process_that_ends_says_where_to_look(tmp_path: Path) -> None:
     with start(tmp_path, "dies") as link:
         link.ask("load", setting={"batch_size": 2})
-        with pytest.raises(Lost, match=r"exit code 9; see .*dies\.log"):
+        with pytest.raises(Lost, match=r"exit code 9 .*dies\.log"):
             link.ask("score", part=None)
         with pytest.raises(Lost, match="exit code 9"):
             link.ask("score", part=None)
 
 
-def test_a_killed_process_ran_out_of_memory(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kills", "fate"), [([3, 4], "oom"), ([None, None], "oom"), ([3, 3], "failed")])
+def test_a_killed_process_ran_out_of_memory_if_the_kernel_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: list[int | None], fate: str
+) -> None:
+    counts = iter(kills)
+    monkeypatch.setattr("bench.engines.link.oom_kills", lambda: next(counts))
     with start(tmp_path) as link:
         link.ask("load", setting={})
         psutil.Process(link._process.pid).kill()
         with pytest.raises(Lost, match="SIGKILL") as lost:
             link.ask("score", part=None)
-        assert lost.value.fate == "oom"
+        assert lost.value.fate == fate
 
 
 def test_an_answer_over_the_limit_is_stopped(tmp_path: Path) -> None:
