@@ -17,7 +17,7 @@ _SECOND_STAGE = {
     "reranker", "reranker_revision", "engine", "template", "instruction", "batch_size", "token_budget", "max_length",
     "deterministic", "quantisation", "attention", "url", "concurrency", "timeout_s",
 }  # fmt: skip
-_ALIKE = {"dataset", "pipeline", "split", "measures", "timed_queries", "warmup_queries", "hub"}
+_ALIKE = {"dataset", "pipeline", "split", "measures", "timed_queries", "warmup_queries", "hub", "server_queries"}
 _DRAWN = "drawn:"
 _PHRASES = {
     "depth": "depth {}",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain
 
+from bench.proof import unproven
 from bench.report import facts, sweep_sections, tables, words
 from bench.report.blocks import Block, Bullets, Code, Paragraph, Report, Section
 from bench.report.figures import font_warnings
@@ -127,7 +128,9 @@ def audit(report: Report) -> Section | None:
 def problems(report: Report) -> Section | None:
     said = variants(report.results)
     labels = {result.trial.id: group.label for group in by_dataset(report.results) for result in group.results}
-    blocks: list[Block] = []
+    blocks: list[Block] = [
+        Paragraph(words.clean(fault), "note", "Not a measurement:") for fault in unproven(report.results)
+    ]
     lost: dict[tuple[str, str], list[str]] = {}
     for result in report.results:
         if result.status != "ok" and not result.implied_by:

@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -168,3 +169,16 @@ def test_each_section_of_a_sweep_over_devices_says_which_cells_it_shows(swept, s
     assert [item.caption for item in stages.items] == ["SciFact, cpu", "SciFact, cuda:0"]
     assert "SciFact, cuda:0: 7 of 20 cells are shown" in stages.caption
     assert "12 of 38 cells, those with the largest differences" in table(page["agreement"]).caption
+
+
+def test_an_axis_that_changed_nothing_is_said_to_be_no_measurement(swept):
+    assert not any(block.label == "Not a measurement:" for block in paragraphs(sections(swept)))
+    ok = next(result for result in swept if result.status == "ok" and isinstance(result.trial.batch_size, int))
+    twin = replace(ok, trial=replace(ok.trial, batch_size=ok.trial.batch_size + 1))
+    said = [block for block in paragraphs(sections([ok, twin])) if block.label == "Not a measurement:"]
+    assert len(said) == 1
+    assert f"batch_size {ok.trial.batch_size} and {twin.trial.batch_size}" in said[0].text
+
+
+def paragraphs(page):
+    return [block for block in page["problems"].blocks if isinstance(block, Paragraph)] if "problems" in page else []
