@@ -182,6 +182,7 @@ class SafetensorError(Exception):
         RuntimeError("unable to mmap 1191586416 bytes from file <model.safetensors>: Cannot allocate memory (12)"),
         SafetensorError("Cannot allocate memory (os error 12)"),
         ImportError("libtorch_cpu.so: failed to map segment from shared object: Cannot allocate memory"),
+        ImportError("a.so: failed to map segment from shared object"),
         ValueError("No available memory for the cache blocks. Try increasing `gpu_memory_utilization`"),
     ],
     ids=lambda error: f"{type(error).__name__}: {str(error)[:40]}",
@@ -194,6 +195,7 @@ def test_errors_that_mean_it(error: BaseException) -> None:
     "error",
     [
         RuntimeError("mat1 and mat2 shapes cannot be multiplied"),
+        ImportError("a.so: failed to map segment from shared object: Operation not permitted"),
         RuntimeError("the tensor was moved out of memory order"),
         RuntimeError("CUDA error: an illegal memory access was encountered"),
         RuntimeError("out of resource: shared memory, Required: 163840, Hardware limit: 101376"),

@@ -24,6 +24,7 @@ _FAILURES = (
     r"can(?:not|'t) allocate memory(?! in static TLS block)",  # torch on a CPU, the C library, the system's error 12
     r"DefaultCPUAllocator: not enough memory",  # torch on Windows
     r"Unable to allocate [\d.]+ \w+ for an array",  # numpy
+    r"failed to map segment from shared object(?!: Operation not permitted)",  # the loader, under a memory limit
     r"std::bad_alloc",
     r"memory allocation of \d+ bytes failed",  # Rust
     r"could not create a memory object",  # oneDNN
