@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from filelock import FileLock
 from pydantic import TypeAdapter
@@ -88,14 +88,14 @@ def run_here(job: Job, tell: Progress, may_time: Callable[[], None], time_limit_
 
 
 def _watched(
-    folder: Path, log: object, tell: Progress, may_time: Callable[[], None], time_limit_s: float | None
+    folder: Path, log: IO[bytes], tell: Progress, may_time: Callable[[], None], time_limit_s: float | None
 ) -> tuple[int, bool]:
     """The process's exit code, and whether it ended before the time limit."""
     # -P: the folder `datasets` beside a config must not be taken for the Hugging Face package of that name
     command = [sys.executable, "-P", "-m", "bench.child", str(folder)]
     in_time = True
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8"  # type: ignore[call-overload]
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8"
     ) as process:  # fmt: skip
 
         def stop() -> None:
