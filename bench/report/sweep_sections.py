@@ -23,7 +23,7 @@ def figure(report: Report, kind: str) -> Section | None:
     """The figures of a kind, and in words which datasets have none because they can have no quality."""
     found = pictures(report.results, kind)
     blocks: list[Block] = [found] if found else []
-    if PLOTS[kind].of_quality:
+    if PLOTS[kind].of_quality and (found or kind == "quality"):  # once is enough where no figure is left
         blocks += _without_quality(report, of_sweeps=PLOTS[kind].of_sweeps)
     return Section(kind, PLOTS[kind].title, tuple(blocks)) if blocks else None
 
