@@ -37,8 +37,8 @@ pipelines:
 RERANKED = """
 name: sweep
 datasets: [small]
-trial: {timed_queries: 2, warmup_queries: 1, measures: [ndcg@10], engine: transformers, device: cpu, depth: 6}
-axes: {batch_size: [1, 2, 4], max_length: [64, 128]}
+trial: {timed_queries: 3, warmup_queries: 1, measures: [ndcg@10], engine: transformers, device: cpu, depth: 6}
+axes: {batch_size: [1, 3], max_length: [112, 128]}
 pipelines:
   Reranked: {reranker: asset:tracer-reranker}
 """
@@ -59,7 +59,8 @@ def test_three_kills_change_nothing(small_set: Path, tmp_path: Path, config_text
     config = tmp_path / "sweep.yaml"
     config.write_text(config_text)
     start = time.monotonic()
-    subprocess.run(command(config, tmp_path / "whole"), check=True)
+    whole = subprocess.run(command(config, tmp_path / "whole"), capture_output=True, text=True, check=False)
+    assert whole.returncode == 0, whole.stdout + whole.stderr
     whole_s = time.monotonic() - start
     rng = random.Random(20261124)
     for _ in range(3):
