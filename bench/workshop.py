@@ -48,7 +48,8 @@ class Workshop:
     peaks: dict[tuple[str, str, str, int | None, str | None], float] = field(default_factory=dict)
     too_large: list[TrialResult] = field(default_factory=list)
     cold: dict[str, tuple[float | None, str]] = field(default_factory=dict)
-    no_quality: dict[str, str] = field(default_factory=dict)
+    no_quality: dict[str, str] = field(default_factory=dict)  # why it has none, its cells being timed all the same
+    broken: dict[str, Report] = field(default_factory=dict)  # quality passes that failed, and their cells with them
     load_before: float | None = None
 
     def __post_init__(self) -> None:
@@ -99,6 +100,9 @@ class Workshop:
     def _measured(self, item: Prepared) -> TrialResult:
         started, clock = datetime.now(UTC), time.perf_counter()
         made, passes = self._scores(item)
+        if (broken := self.broken.get(quality_key(item.trial))) is not None:
+            said = f"the quality pass that it shares ended as {broken.status}: {broken.message}"
+            return replace(_unmeasured(item), status=broken.status, message=said)
         returned = self._run(item, Job(
             item.trial, self.plan.base, self.store.cache.resolve(), passes, self._depth(item),
             self.peaks.get(_peak_key(item.trial)) if self.runs_here or item.trial.node else None,
@@ -131,7 +135,7 @@ class Workshop:
             return made, ("speed",)
         with self.store.lock(f"quality-{key}"):
             made = self.store.find_quality(key, item.inputs, item.trial.depth)
-            if made is None and self.sharing[key] > 1 and key not in self.no_quality:
+            if made is None and self.sharing[key] > 1 and key not in {*self.no_quality, *self.broken}:
                 made = self._quality_pass(item)
         if made is None and key not in self.no_quality:
             return None, ("quality", "speed")
@@ -156,7 +160,10 @@ class Workshop:
                 return made
             if returned.report.status != "oom":
                 break
-        self.no_quality[key] = f"{returned.report.status}: {returned.report.message}"
+        if returned.report.status in LASTING:
+            self.no_quality[key] = f"{returned.report.status}: {returned.report.message}"
+        else:
+            self.broken[key] = returned.report
         return None
 
     def _kept(self, item: Prepared, returned: Returned) -> QualityPass:

@@ -171,6 +171,15 @@ def test_no_quality_pass_that_fits_leaves_speed_and_says_so(small_set: Path, tmp
         assert any("no quality figures" in warning for warning in result.warnings)
 
 
+def test_a_quality_pass_that_fails_fails_its_cells_and_is_tried_once(small_set: Path, tmp_path: Path) -> None:
+    place = StandIn(fate=lambda job: "failed" if "quality" in job.passes else "ok")
+    results = sweep(cells(small_set, batch_size=[1, 4]), tmp_path / "out", place)
+    assert [job.passes for job in place.jobs] == [("quality",)]
+    assert [(result.status, result.cost) for result in results] == [("failed", None)] * 2
+    assert all("quality pass" in result.message and "it was failed" in result.message for result in results)
+    assert [r.status for r in sweep(cells(small_set, batch_size=[1, 4]), tmp_path / "out", StandIn())] == ["ok", "ok"]
+
+
 def test_the_largest_batch_is_found_once(small_set: Path, tmp_path: Path) -> None:
     place = StandIn(fate=bounded(37 * 8192))
     (result,) = sweep(cells(small_set, batch_size=["max"]), tmp_path / "out", place)
