@@ -130,7 +130,7 @@ class Workshop:
         key = quality_key(item.trial)
         if not can_be_judged(item.trial):
             made = self.store.find_quality(key, item.inputs, item.trial.depth)
-            if made is None and self.sharing[key] > 1:
+            if made is None and self.sharing[key] > 1 and key not in self.cold:
                 self._load_cold(item)
             return made, ("speed",)
         with self.store.lock(f"quality-{key}"):
@@ -156,8 +156,7 @@ class Workshop:
             job = Job(trial, self.plan.base, self.store.cache.resolve(), ("quality",), self._depth(item))
             returned = self._run(replace(item, trial=trial), job, "quality: ", f"quality-{key}")
             if returned.report.status == "ok":
-                made = self._kept(item, returned)
-                return made
+                return self._kept(item, returned)
             if returned.report.status != "oom":
                 break
         if returned.report.status in LASTING:
