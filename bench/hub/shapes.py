@@ -18,7 +18,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.folders import cache_root
 from bench.types import ModelError
 
 SEED = 0
@@ -127,10 +127,8 @@ def find_shape(name: str) -> Shape:
 
 
 def shapes_folder() -> Path:
-    """Where these checkpoints are kept: in $RERANKBENCH_CACHE, or rerankbench in $XDG_CACHE_HOME or in ~/.cache."""
-    own = os.environ.get("RERANKBENCH_CACHE")
-    shared = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return (Path(own) if own else Path(shared) / "rerankbench") / "shapes"
+    """Where these checkpoints are kept."""
+    return cache_root() / "shapes"
 
 
 def shape_checkpoint(name: str, tokenizer: Path) -> Path:

@@ -1,7 +1,4 @@
-"""The command line. Each command is a thin layer: read options, call one function, print what it returns.
-
-Heavy imports live inside the commands, so that ``--help`` is instant.
-"""
+"""The commands that run, score and examine; those about results and about labelled sets are beside this file."""
 
 from __future__ import annotations
 
@@ -15,7 +12,9 @@ from typing import Annotated, cast, get_args
 import typer
 
 from bench import __version__
-from bench.types import ConfigError, DataError, Dtype, Hub, RerankBenchError, StoreError
+from bench.cli import results
+from bench.cli.datasets import datasets_app
+from bench.types import ConfigError, Dtype, Hub, RerankBenchError
 
 app = typer.Typer(
     help="Judge two-stage retrieval: BM25, embeddings and Qwen3 rerankers, quality and cost in the same row.",
@@ -24,7 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-datasets_app = typer.Typer(help="Labelled sets.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(datasets_app, name="datasets")
 
 Model = Annotated[str, typer.Option(help="Reranker: a hub id, a folder, or asset:tracer-reranker (shipped, tiny).")]
@@ -308,77 +306,8 @@ def doctor(
         raise typer.Exit(1)
 
 
-@app.command()
-def report(folder: Annotated[Path, typer.Argument(help="A results folder that a run has written.")]) -> None:
-    """Write the report of a results folder again, a run's or an engine benchmark's, and print the table."""
-    from rich.console import Console
-
-    from bench.engines.publish import republish as republish_benchmark
-    from bench.publish import REPRODUCE, republish
-    from bench.report.terminal import print_table
-
-    console = Console()
-    benchmark = None if (folder / REPRODUCE).exists() else republish_benchmark(folder)
-    if benchmark is not None:
-        from bench.engines.terminal import print_outcome
-
-        outcome, page = benchmark
-        print_outcome(outcome, console)
-    else:
-        results, page = republish(folder)
-        print_table(results, console)
-    console.print(f"Report: {page}", soft_wrap=True, highlight=False)
-
-
-@app.command()
-def plan(
-    folder: Annotated[Path, typer.Argument(metavar="RESULTS", help="A results folder that a run has written.")],
-    *,
-    qps: Annotated[float, typer.Option(help="Queries per second that arrive.")],
-    depth: Annotated[int, typer.Option(min=1, help="Candidates per query; a depth that was measured.")],
-    p99: Annotated[float, typer.Option(help="Seconds within which 99% of queries must be answered.")],
-    price_per_hour: Annotated[
-        list[str] | None,
-        typer.Option(metavar="DEVICE=PRICE", help="Of one device, as in cuda:0=2.50, or by its name; may be repeated."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
-) -> None:
-    """Say how many of the measured devices a load needs, what latency it then sees, and what it costs."""
-    import json
-
-    from rich.console import Console
-
-    from bench.serving.capacity import Demand, parse_prices, plan_capacity
-    from bench.serving.show import as_json as plan_as_json
-    from bench.serving.show import print_plan
-    from bench.store import Store
-
-    if not (folder / "trials").is_dir():
-        raise StoreError(
-            f"{folder} is not a results folder: it has no folder named trials. Give one that `rerankbench run` wrote, "
-            "such as results/quickstart"
-        )
-    prices, demand = parse_prices(price_per_hour or ()), Demand(qps, depth, p99)
-    with Console(stderr=True).status("read the trials") as status:
-
-        def tell(done: int, total: int) -> None:
-            status.update(f"simulate the queue: {done} of {total}")
-
-        planned = plan_capacity(Store(folder, to_read=True).results(), demand, prices, tell)
-    if as_json:
-        typer.echo(json.dumps(plan_as_json(planned), ensure_ascii=False, indent=2))
-    else:
-        print_plan(planned, Console())
-
-
-@datasets_app.command("check")
-def datasets_check(path: Annotated[Path, typer.Argument(help="A folder in BEIR layout.")]) -> None:
-    """Check a labelled set: every split, with counts and oddities; exit code 3 if it cannot be used."""
-    from bench.data import check_dataset
-    from bench.show import show_check
-
-    if not show_check(check_dataset(path)):
-        raise typer.Exit(DataError.exit_code)
+for _command in results.COMMANDS:
+    app.command()(_command)
 
 
 def _was_given(context: typer.Context, name: str) -> bool:
