@@ -6,23 +6,29 @@ from typing import Any
 
 from bench.measures import cut_off, evaluate, recall_ceiling, tied_share, unjudged_share
 from bench.stats import bootstrap_mean
+from bench.ties import decided_by_ties, mean_ranges, tie_ranges
 from bench.types import Dataset, Quality, Run, Trial, TrialResult, Work
 
 MANY_TIES = 0.05
 MANY_CUT = 0.10
 MANY_UNJUDGED = 0.50
+UNJUDGED_AT = 10
+"""The depth at which every result has its unjudged share; those of its measures' cut-offs come beside it."""
 BUSY_PER_CORE = 0.5
 
 
 def judge(trial: Trial, dataset: Dataset, run: Run, first_stage: Run, work: Work) -> Quality:
-    """The trial's measures per query and in the mean, with intervals, and the ceiling that the first stage sets."""
+    """The trial's measures per query and in the mean, with intervals, and what bounds or blurs them."""
     per_query = evaluate(run, dataset.qrels, trial.measures)
+    cuts = sorted({UNJUDGED_AT, *(k for name in trial.measures if (k := cut_off(name)))})
     return Quality(
         means={name: bootstrap_mean(list(values.values()), trial.seed) for name, values in per_query.items()},
         per_query=per_query,
         ceiling=bootstrap_mean(list(recall_ceiling(first_stage, dataset.qrels, trial.depth).values()), trial.seed),
         tied_share=tied_share(run),
         work=work,
+        ties=mean_ranges(tie_ranges(run, dataset.qrels, per_query)),
+        unjudged={f"unjudged@{k}": unjudged_share(run, dataset.qrels, k) for k in cuts},
     )
 
 
@@ -37,7 +43,13 @@ def doubts(result: TrialResult, dataset: Dataset, run: Run) -> tuple[str, ...]:
         said.append(f"{empty} of {len(dataset.qrels)} queries have no results and count 0")
     if result.quality and result.quality.tied_share > MANY_TIES:
         said.append(f"{result.quality.tied_share:.0%} of neighbours in the top 10 tie; ids decide their order")
-    unjudged = unjudged_share(run, dataset.qrels)
+    decided = decided_by_ties(result.quality.ties) if result.quality else {}
+    if decided:
+        ranges = ", ".join(f"{name} {of.low:.3f} to {of.high:.3f}" for name, of in decided.items())
+        said.append(
+            f"in other orders of tied scores, which ids decide, figures could be: {ranges}; quote them with that"
+        )
+    unjudged = unjudged_share(run, dataset.qrels, UNJUDGED_AT)
     if unjudged > MANY_UNJUDGED:
         said.append(f"{unjudged:.0%} of the top 10 are unjudged and count as not relevant; compare, do not quote alone")
     work = result.quality.work if result.quality else None

@@ -1,7 +1,29 @@
 """Pure: (Run, Qrels) -> one value per query, by ranx, plus what ranx has no word for.
 
 ranx gets our order, not our scores: positions stand in for scores, so that a tie means the same here as in the run
-file that is written. ``ndcg`` is the linear-gain form that trec_eval computes; ``ndcg_burges`` has gains 2^grade - 1.
+file that is written. Every name that trec_eval has too gives trec_eval's figure; where they could have differed:
+
+=================  ==================================================================================================
+a query that ...   has no results: 0, and it counts in the mean (trec_eval -c; without -c it leaves such queries out,
+                   ranx refuses them). Has nothing relevant: 0, and it counts (trec_eval and ranx alike).
+                   Is not judged at all: left out, by all three
+equal scores       by document id, highest first, scores being 32-bit floats: trec_eval 9. Later ones compare 64 bits,
+                   which is the same order for the run files written here; ranx leaves the order to its sort
+relevant           grade 1 or more (trec_eval -l1). A grade below 0 is none: pooled and not judged, as trec_eval has it
+ndcg@k             gain = grade, discount log2(rank + 1), ideal over all that is judged, cut at k: ndcg_cut_k
+ndcg_burges@k      gain = 2^grade - 1 (gdeval's). trec_eval has no name for it: its ndcg_cut_k over such grades
+precision@k        divided by k, however few were found: P_k
+recall@k           divided by all that is relevant, not by at most k: recall_k
+f1@k               harmonic mean of precision@k and recall@k. trec_eval has only set_F, over everything found: the same
+                   where k documents were found
+hit_rate@k         1 if one of the first k is relevant: success_k
+mrr, mrr@k         reciprocal rank of the first relevant one: recip_rank. trec_eval cuts it with -M k alone; ranx's
+                   documentation says that its k is ignored, which it is not
+map, map@k         sum of precisions divided by all that is relevant, not by at most k: map, map_cut_k
+r_precision        among the first R, divided by R, where R documents are relevant: Rprec
+unjudged@k         among those found in the first k, as ir_measures' 1 - Judged@k; trec_eval's unj_k divides by k, which
+                   differs where fewer are found
+=================  ==================================================================================================
 """
 
 from __future__ import annotations
@@ -20,6 +42,7 @@ Table = Any
 
 CUT_OFF_MEASURES = ("ndcg", "ndcg_burges", "recall", "precision", "hit_rate", "mrr", "map", "f1")
 WHOLE_MEASURES = ("mrr", "map", "r_precision")
+_IN_RANX = {"r_precision": "r-precision"}
 _ONE_AT_A_TIME = threading.Lock()
 """Held around ranx, whose kernels end the process when two threads are in them."""
 _NAME = re.compile(r"(?P<base>[a-z_0-9]+?)(?:@(?P<k>[1-9][0-9]*))?")
@@ -51,32 +74,35 @@ def evaluate(run: Run, qrels: Qrels, names: Sequence[str]) -> dict[str, dict[str
     if not answered:
         return values
     judged, ranked = _tables(run, qrels, answered)
+    theirs = {name: _IN_RANX.get(name, name) for name in names}
+    asked = [*theirs.values(), theirs[names[0]]]  # one name alone it trips over
     with _ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # numba tells of integer casts inside ranx
-        scores = ranx.evaluate(judged, ranked, [*names, names[0]], return_mean=False)  # one name alone it trips over
+        scores = ranx.evaluate(judged, ranked, asked, return_mean=False)
     for name in names:
-        values[name].update(zip(answered, scores[name].tolist(), strict=True))
+        values[name].update(zip(answered, scores[theirs[name]].tolist(), strict=True))
     return values
 
 
 def _tables(run: Run, qrels: Qrels, answered: Sequence[str]) -> tuple[Table, Table]:
     """Judgements and rankings as ranx's kernels read them: (query, document, [number, value]), best value first.
 
-    Numbers stand for document ids, each query counting its own, because ranx's own containers of ids take half a minute
-    to compile, and again for each width of id. Rows that fill a table up have a number that matches nothing.
+    Numbers stand for judged documents, each query counting its own, because ranx's own containers of ids take half a
+    minute to compile, and again for each width of id. A negative number matches nothing: an unjudged document, or a
+    place that fills the table up.
     """
     import numpy as np
 
     judged = np.full((len(answered), max(len(qrels[query_id]) for query_id in answered), 2), (-1.0, 0.0))
     ranked = np.full((len(answered), max(len(run[query_id]) for query_id in answered), 2), (-2.0, 0.0))
     for row, query_id in enumerate(answered):
-        grades = sorted(qrels[query_id].items(), key=lambda item: -item[1])
-        numbers = {doc_id: number for number, (doc_id, _) in enumerate(grades)}
-        for place, (doc_id, grade) in enumerate(grades):
-            judged[row, place] = numbers[doc_id], grade
-        for place, doc in enumerate(run[query_id]):
-            number = numbers.setdefault(doc.doc_id, len(numbers))
-            ranked[row, place] = number, len(run[query_id]) - place
+        grades = dict(sorted(qrels[query_id].items(), key=lambda item: -item[1]))
+        numbers = {doc_id: number for number, doc_id in enumerate(grades)}
+        judged[row, : len(grades), 0] = range(len(grades))
+        judged[row, : len(grades), 1] = list(grades.values())
+        found = [numbers.get(doc.doc_id, -2) for doc in run[query_id]]
+        ranked[row, : len(found), 0] = found
+        ranked[row, : len(found), 1] = range(len(found), 0, -1)
     return judged, ranked
 
 
@@ -105,7 +131,19 @@ def tied_share(run: Run, k: int = 10) -> float:
     return ties / neighbours if neighbours else 0.0
 
 
+def unjudged(run: Run, qrels: Qrels, k: int = 10) -> dict[str, float]:
+    """Query id -> share of its first ``k`` documents that nobody has judged; measures count them as not relevant.
+
+    Queries without results have no such share. A grade below 0 is trec_eval's way to say pooled and not judged.
+    """
+    shares = {}
+    for query_id, grades in qrels.items():
+        if top := run.get(query_id, ())[:k]:
+            shares[query_id] = sum(grades.get(doc.doc_id, -1) < 0 for doc in top) / len(top)
+    return shares
+
+
 def unjudged_share(run: Run, qrels: Qrels, k: int = 10) -> float:
-    """Share of the first ``k`` documents that nobody has judged; measures count them as not relevant."""
-    top = [(query_id, doc.doc_id) for query_id in qrels for doc in run.get(query_id, ())[:k]]
-    return sum(doc_id not in qrels[query_id] for query_id, doc_id in top) / len(top) if top else 0.0
+    """The mean of ``unjudged`` over the queries that have results; 0 where none has."""
+    shares = unjudged(run, qrels, k).values()
+    return sum(shares) / len(shares) if shares else 0.0

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
 
 from bench.config.plan import Plan
-from bench.hub import located, resolve_model
+from bench.hub import ModelFiles, located, resolve_model
 from bench.judge import dataset_facts
 from bench.machine.device import optional_versions, package_versions, resolve_device, resolve_dtype
 from bench.rerankers import check_engine, choose_engine, engine_class, extras
 from bench.synthetic import drawn_facts, is_drawn, parse_drawn
 from bench.trial import load_trial_dataset, uses_model
-from bench.types import Dataset, Progress, Trial
+from bench.types import Dataset, Hub, Progress, RerankBenchError, Trial
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,42 +45,86 @@ def prepare(plan: Plan, tell: Progress, *, runs_here: bool = True) -> list[Prepa
     On a cluster (not ``runs_here``) a device is what it is where a trial lands.
     Raises DataError, ModelError or DeviceError.
     """
-    datasets: dict[tuple[str, str, int | None, int], Dataset] = {}
-    models: dict[tuple[str, str | None, str], tuple[str, str]] = {}
-    software = ", ".join(f"{name} {version}" for name, version in package_versions().items())
+    finder = _Finder(plan.base, tell, runs_here)
     prepared: dict[str, Prepared] = {}
     for asked in plan.trials:
+        found = finder.find(asked)
+        prepared.setdefault(found.trial.id, found)
+    return list(prepared.values())
+
+
+def prepare_each(trials: Sequence[Trial], base: Path, tell: Progress) -> list[Prepared | RerankBenchError]:
+    """For each trial its inputs, or the error that keeps it from being run; what is not there is looked for once."""
+    finder = _Finder(base, tell, runs_here=True)
+    found: list[Prepared | RerankBenchError] = []
+    for trial in trials:
+        try:
+            found.append(finder.find(trial))
+        except RerankBenchError as error:
+            found.append(error)
+    return found
+
+
+@dataclass
+class _Finder:
+    """Looks inputs up, each once: what is found, and what is not."""
+
+    base: Path
+    tell: Progress
+    runs_here: bool
+    datasets: dict[tuple[str, str, int | None, int], Dataset | RerankBenchError] = field(default_factory=dict)
+    models: dict[tuple[str, str | None, Hub], ModelFiles | RerankBenchError] = field(default_factory=dict)
+    software: str = ", ".join(f"{name} {version}" for name, version in package_versions().items())
+
+    def find(self, asked: Trial) -> Prepared:
         check_engine(asked)
-        dataset = None
-        if not is_drawn(asked.dataset):
-            key = (asked.dataset, asked.split, asked.max_queries, asked.seed)
-            if key not in datasets:
-                tell(f"check {asked.dataset}", 0, 0)
-                datasets[key] = load_trial_dataset(asked, plan.base)
-            dataset = datasets[key]
-        inputs = {"dataset": dataset.checksum if dataset else asked.dataset, "software": software}
-        if asked.reranker is not None and asked.engine == "auto":
-            tell(f"find {asked.reranker}", 0, 0)
-        trial, note = choose_engine(asked, plan.base)
+        dataset = None if is_drawn(asked.dataset) else self._dataset(asked)
+        inputs = {"dataset": dataset.checksum if dataset else asked.dataset, "software": self.software}
+        if asked.reranker is not None and not asked.url:
+            self._model(asked.reranker, asked.reranker_revision, asked.hub)
+        trial, note = choose_engine(asked, self.base)
         for role, name, revision in (
             ("embedder", trial.embedder, trial.embedder_revision),
             ("reranker", trial.reranker, trial.reranker_revision),
         ):
             if name is not None and not (role == "reranker" and trial.url):
-                asked_for = (name, revision, trial.hub)
-                if asked_for not in models:
-                    tell(f"find {name}", 0, 0)
-                    files = resolve_model(located(name, plan.base), revision, trial.hub)
-                    models[asked_for] = files.fingerprint, files.revision
-                inputs[role], inputs[f"{role}_revision"] = models[asked_for]
+                files = self._model(name, revision, trial.hub)
+                inputs[role], inputs[f"{role}_revision"] = files.fingerprint, files.revision
         if trial.reranker is not None:
             inputs |= optional_versions(extras(trial))
         if trial.url:
             inputs["reranker"] = f"served at {trial.url}; its weights cannot be seen from here"
         facts = dataset_facts(dataset) if dataset else drawn_facts(parse_drawn(trial.dataset))
-        found = _resolved(trial, runs_here)
-        prepared.setdefault(found.id, Prepared(found, dataset, facts, inputs, (note,) if note else ()))
-    return list(prepared.values())
+        return Prepared(_resolved(trial, self.runs_here), dataset, facts, inputs, (note,) if note else ())
+
+    def _dataset(self, trial: Trial) -> Dataset:
+        key = (trial.dataset, trial.split, trial.max_queries, trial.seed)
+
+        def load() -> Dataset:
+            self.tell(f"check {trial.dataset}", 0, 0)
+            return load_trial_dataset(trial, self.base)
+
+        return _once(self.datasets, key, load)
+
+    def _model(self, name: str, revision: str | None, hub: Hub) -> ModelFiles:
+        def look() -> ModelFiles:
+            self.tell(f"find {name}", 0, 0)
+            return resolve_model(located(name, self.base), revision, hub)
+
+        return _once(self.models, (name, revision, hub), look)
+
+
+def _once(known: dict[K, V | RerankBenchError], key: K, find: Callable[[], V]) -> V:
+    """What was found for ``key``, or is found now; an error is raised again without looking again."""
+    if key not in known:
+        try:
+            known[key] = find()
+        except RerankBenchError as error:
+            known[key] = error
+    found = known[key]
+    if isinstance(found, RerankBenchError):
+        raise found
+    return found
 
 
 def _resolved(trial: Trial, runs_here: bool) -> Trial:

@@ -29,17 +29,70 @@ def bootstrap_mean(values: Values, seed: int = 0, level: float = 0.95, resamples
     data = np.asarray(values, dtype=np.float64)
     if data.size == 0:
         raise ValueError("a mean needs at least one value")
+    tail = 100 * (1 - level) / 2
+    low, high = np.percentile(_resampled_means(data, seed, resamples), [tail, 100 - tail])
+    return Interval(float(data.mean()), float(low), float(high))
+
+
+def _resampled_means(values: Values, seed: int, resamples: int) -> npt.NDArray[np.float64]:
+    data = np.asarray(values, dtype=np.float64)
     rng = np.random.default_rng(seed)
     rows = max(1, _CHUNK // data.size)
-    means = np.concatenate(
+    return np.concatenate(
         [
             data[rng.integers(0, data.size, (min(rows, resamples - start), data.size))].mean(axis=1)
             for start in range(0, resamples, rows)
         ]
     )
+
+
+def bootstrap_means(
+    groups: Sequence[Values], seed: int = 0, level: float = 0.95, resamples: int = RESAMPLES
+) -> Interval:
+    """The mean of the groups' means and its percentile bootstrap interval, values being resampled within each group.
+
+    One group is ``bootstrap_mean``. Several are sets whose figures are averaged, each counting alike.
+    """
+    if not groups:
+        raise ValueError("a mean needs at least one group of values")
     tail = 100 * (1 - level) / 2
-    low, high = np.percentile(means, [tail, 100 - tail])
-    return Interval(float(data.mean()), float(low), float(high))
+    resampled = np.mean(
+        [_resampled_means(group, seed + place, resamples) for place, group in enumerate(groups)], axis=0
+    )
+    low, high = np.percentile(resampled, [tail, 100 - tail])
+    return Interval(float(np.mean([np.mean(group) for group in groups])), float(low), float(high))
+
+
+def bootstrap_ratio(
+    pairs: Sequence[tuple[float, ...]], seed: int = 0, level: float = 0.95, resamples: int = RESAMPLES
+) -> Interval:
+    """Sum of the first over sum of the second, with its percentile bootstrap interval; pairs are resampled whole.
+
+    For shares among things that come in groups, such as documents of queries: those of one query are not independent.
+    """
+    data = np.asarray(pairs, dtype=np.float64)
+    if data.size == 0 or data[:, 1].sum() == 0:
+        raise ValueError("a ratio needs something to divide by")
+    rng = np.random.default_rng(seed)
+    rows = max(1, _CHUNK // len(data))
+    ratios = []
+    for start in range(0, resamples, rows):
+        sums = data[rng.integers(0, len(data), (min(rows, resamples - start), len(data)))].sum(axis=1)
+        ratios.append(sums[:, 0] / np.where(sums[:, 1] > 0, sums[:, 1], np.nan))
+    tail = 100 * (1 - level) / 2
+    low, high = np.nanpercentile(np.concatenate(ratios), [tail, 100 - tail])
+    top, bottom = data.sum(axis=0)[:2]
+    return Interval(float(top / bottom), float(low), float(high))
+
+
+def wilson(share: float, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval (1927) for a share seen in ``n`` independent cases; it has a width at 0 and at 1 too."""
+    from scipy.special import ndtri
+
+    z = float(ndtri(0.5 + level / 2))
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5 / (1 + z**2 / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def paired_bootstrap(a: Values, b: Values, seed: int = 0) -> Interval:

@@ -5,6 +5,7 @@
     DIR/trials/ID.json     one TrialResult each, raw samples included
     DIR/quality/KEY.json   what a quality pass did, and its rankings beside it, for every trial that shares them
     DIR/runs/….trec        the ranking that was judged (and the first stage's, where a reranker changed it)
+    DIR/qrels/….qrels      the judgements that it was judged by, once per dataset, split and sample of queries
     DIR/fits/ID.json       the largest batch size that fits, where a trial asked for it
     DIR/locks/             held while a trial runs, so that two runs in one folder share its work and not its moment
     DIR/cache/             document embeddings
@@ -25,11 +26,12 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
-from bench.types import QualityPass, Ranking, Run, ScoredDoc, StoreError, Trial, TrialResult, as_float32
+from bench.types import Qrels, QualityPass, Ranking, Run, ScoredDoc, StoreError, Trial, TrialResult, as_float32
 
 _RESULT = TypeAdapter(TrialResult)
 _PASS = TypeAdapter(QualityPass)
@@ -135,6 +137,27 @@ class Store:
         self.write(name, format_run(run, slug(trial.pipeline)).encode())
         return name
 
+    def write_qrels(self, trial: Trial, facts: Mapping[str, Any], qrels: Qrels) -> str:
+        """Write the judgements of a trial's set as TREC lines, unless they are there; returns their path in the folder.
+
+        ``facts`` are what the trial's result says of its set.
+        """
+        name = f"qrels/{set_name(trial, facts)}.qrels"
+        if not (self.folder / name).exists():
+            self.write(name, format_qrels(qrels).encode())
+        return name
+
+    def read_text(self, name: str) -> str:
+        """A file of the folder. Raises StoreError for one that is not there or not text."""
+        try:
+            return (self.folder / name).read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            raise StoreError(f"{self.folder} lacks {name}; run its config again in that folder") from error
+        except (OSError, ValueError) as error:
+            raise StoreError(
+                f"{self.folder / name} cannot be read ({type(error).__name__}); move it away and run again"
+            ) from error
+
     def write(self, name: str, payload: bytes) -> Path:
         """Write a file in the folder, whole or not at all."""
         path = self.folder / name
@@ -146,6 +169,16 @@ class Store:
                 f"{path} cannot be written: {error.strerror or error}. Nothing was left half-written"
             ) from error
         return path
+
+
+def open_results(folder: Path) -> Store:
+    """A folder that a run has written, to be read. Raises StoreError for any other."""
+    if not (folder / "trials").is_dir():
+        raise StoreError(
+            f"{folder} is not a results folder: it has no folder named trials. Give one that `rerankbench run` wrote, "
+            "such as results/quickstart"
+        )
+    return Store(folder, to_read=True)
 
 
 def write_atomically(path: Path, payload: bytes) -> None:
@@ -174,6 +207,33 @@ def read_result(path: Path) -> TrialResult:
 def slug(text: str) -> str:
     """Text as a file name part: letters and digits of any script kept, the rest a dash."""
     return re.sub(r"[^\w]+", "-", text).strip("-").lower()[:60] or "unnamed"
+
+
+def set_name(trial: Trial, facts: Mapping[str, Any]) -> str:
+    """A labelled set as a file name: its name, split and sample of queries, and the start of its checksum.
+
+    The checksum tells apart two sets of one name, and one set before and after it was changed.
+    """
+    sample = () if trial.max_queries is None else (f"{trial.max_queries}-seed-{trial.seed}",)
+    checksum = str(facts.get("checksum") or "").removeprefix("sha256:")[:8]
+    name, split = str(facts.get("name") or trial.dataset), str(facts.get("split") or trial.split)
+    return ".".join([slug(name), slug(split), *sample, slug(checksum)])
+
+
+def format_qrels(qrels: Qrels) -> str:
+    """TREC lines ``query 0 document grade``, in the order given."""
+    return "".join(
+        f"{query_id} 0 {doc_id} {grade}\n" for query_id, grades in qrels.items() for doc_id, grade in grades.items()
+    )
+
+
+def parse_qrels(text: str) -> dict[str, dict[str, int]]:
+    """The inverse of ``format_qrels``, in the order of the lines."""
+    qrels: dict[str, dict[str, int]] = {}
+    for line in text.removesuffix("\n").split("\n") if text else ():
+        query_id, _, doc_id, grade = line.split(" ")
+        qrels.setdefault(query_id, {})[doc_id] = int(grade)
+    return qrels
 
 
 def format_run(run: Run, tag: str) -> str:

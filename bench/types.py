@@ -370,11 +370,22 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class TieRange:
+    """A measure's smallest value over all orders of tied scores, its mean over them, and its largest."""
+
+    low: float
+    expected: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class Quality:
     """What a run is worth. ``per_query`` is measure -> query id -> value, ``means`` measure -> mean over the queries.
 
     ``ceiling`` is the first stage's recall at the rerank depth; ``tied_share`` of neighbours in the top 10 tie.
     ``work`` counts what scoring all queries to the quality pass's depth did, for all trials that share it.
+    ``ties`` is measure -> what that mean could be in another order of tied scores; ``unjudged`` is, by the name
+    ``unjudged@k``, the mean share of the first k documents that nobody has judged. Older results have neither.
     """
 
     means: Mapping[str, Interval]
@@ -382,6 +393,8 @@ class Quality:
     ceiling: Interval
     tied_share: float
     work: Work = field(default_factory=Work)
+    ties: Mapping[str, TieRange] = field(default_factory=dict)
+    unjudged: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

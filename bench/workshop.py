@@ -84,6 +84,8 @@ class Workshop:
         found = result is not None and fault is None
         if result is None:
             result = self._implied(item) or self._measured(item)
+        if result.quality is not None and item.dataset is not None:
+            self.store.write_qrels(result.trial, result.dataset, item.dataset.qrels)
         if not found:
             self.store.write_result(result)
         if result.status == "oom" and result.implied_by is None:

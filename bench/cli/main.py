@@ -68,10 +68,12 @@ def run(
 ) -> None:
     """Run the trials of a config; those already finished in the results folder are not run again.
 
-    A config with the key `workload` is an engine benchmark: its engines run in turns, over the same pairs.
+    A config with the key `workload` is an engine benchmark: its engines run in turns, over the same pairs. One with
+    the key `claims` is a claims file: each published figure gets a verdict, or the reason why it has none here.
     """
     from rich.console import Console
 
+    from bench.claims import is_claims
     from bench.cluster.place import check_runner, open_place
     from bench.engines import is_benchmark
 
@@ -82,6 +84,11 @@ def run(
         if runner != "local":
             raise ConfigError(f"--runner {runner}: an engine benchmark compares engines on this machine; leave it out")
         _run_benchmark(config, overrides or [], out, quiet)
+        return
+    if is_claims(config):
+        if runner != "local":
+            raise ConfigError(f"--runner {runner}: the trials of a claims file run on this machine; leave it out")
+        _run_claims(config, overrides or [], out, quiet=quiet, retry=retry, dry_run=dry_run)
         return
 
     from bench.config.plan import load_plan
@@ -147,6 +154,43 @@ def _run_benchmark(config: Path, overrides: list[str], out: Path | None, quiet: 
         console.print(f"Report: {report}", soft_wrap=True, highlight=False)
     if any(engine.fate == "failed" for engine in outcome.engines):
         raise typer.Exit(1)
+
+
+def _run_claims(
+    config: Path, overrides: list[str], out: Path | None, *, quiet: bool, retry: bool, dry_run: bool
+) -> None:
+    from rich.console import Console
+
+    from bench.claims.file import load_claims
+    from bench.claims.run import put_to_test
+    from bench.config.plan import Plan
+    from bench.publish import publish
+    from bench.report.terminal import print_claims
+    from bench.screen import Screen, tally
+    from bench.store import Store, slug
+
+    console, file = Console(), load_claims(config, overrides)
+    folder = out or Path("results") / slug(file.name)
+    if dry_run:
+        from bench.dryrun.show import print_cells
+
+        trials = {trial.id: trial for trials in file.trials.values() for trial in trials}
+        print_cells(Plan(file.name, tuple(trials.values()), file.base, file.text), folder, console)
+        return
+    command = shlex.join(["rerankbench", *sys.argv[1:]])
+    store = Store(folder)
+    with Screen(console, quiet=quiet) as screen:
+        try:
+            tried = put_to_test(file, store, screen.tell, screen.done, retry=retry)
+        except KeyboardInterrupt:
+            print("stopped; finished trials are kept, and the same command goes on from there", file=sys.stderr)
+            raise typer.Exit(130) from None
+        screen.tell("write the report", 0, 0)
+        report = publish(store, tried.results, file.text, command, tried.rulings)
+    if not quiet:
+        print_claims(tried.rulings, console)
+        console.print(tally(tried.results), highlight=False)
+        console.print(f"Report: {report}", soft_wrap=True, highlight=False)
 
 
 @app.command()

@@ -121,13 +121,11 @@ def load_plan(path: Path, overrides: Sequence[str] = ()) -> Plan:
     A key is any Trial field, ``use_fp16``, ``datasets`` or ``time_limit_s``. Overrides win over everything in the file;
     paths in them start from the working folder; several values (``batch_size=1,4``) are an axis. Raises ConfigError.
     """
-    text, tree = _read(path)
+    text, tree = read_tree(path)
     base = path.resolve().parent
-    forced: dict[str, Any] = {}
-    for item in overrides:
-        key, value = _override(item, base)
-        (tree if key in TOP_LEVEL else forced)[key] = value
-    forced = with_dtype(forced, "the command line")
+    said = read_overrides(overrides, base)
+    forced = said.fields
+    tree |= said.top
     devices: tuple[str, ...] = ()
     if asks_for_all(tree) or asks_for_all(forced):
         from bench.machine.device import all_devices
@@ -146,7 +144,8 @@ def load_plan(path: Path, overrides: Sequence[str] = ()) -> Plan:
     )
 
 
-def _read(path: Path) -> tuple[str, dict[str, Any]]:
+def read_tree(path: Path) -> tuple[str, dict[str, Any]]:
+    """A config's text and what it says as YAML, unchecked but for being a mapping. Raises ConfigError."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
@@ -300,6 +299,23 @@ def _dataset(entry: Any, where: str) -> DatasetChoice:
 
 
 # ------------------------------------------------------------------------------------------------- overrides
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the command line sets: Trial fields, and the keys beside them (``TOP_LEVEL``)."""
+
+    fields: dict[str, Any]
+    top: dict[str, Any]
+
+
+def read_overrides(items: Sequence[str], base: Path) -> Overrides:
+    """``key=value`` each; paths start from the working folder and are told relative to ``base``. Raises ConfigError."""
+    pairs = [_override(item, base) for item in items]
+    return Overrides(
+        with_dtype({key: value for key, value in pairs if key not in TOP_LEVEL}, "the command line"),
+        {key: value for key, value in pairs if key in TOP_LEVEL},
+    )
 
 
 def _override(item: str, base: Path) -> tuple[str, Any]:

@@ -77,12 +77,12 @@ def _read_json(path: Path) -> Any:
 def fingerprint(folder: Path) -> str:
     """sha256 (hexadecimal) over the relative names and contents of the files that decide scores."""
     digest = hashlib.sha256()
-    for path in _decisive_files(folder):
+    for path in decisive_files(folder):
         digest.update(f"{path.relative_to(folder).as_posix()}\0{_file_hash(path)}\n".encode())
     return digest.hexdigest()
 
 
-def _decisive_files(folder: Path) -> list[Path]:
+def decisive_files(folder: Path) -> list[Path]:
     """Configuration, weights and tokenizer: in the folder itself and in the modules it names, nowhere deeper."""
     places = {folder}
     if (folder / "modules.json").is_file():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from bench.claims.words import Ruling
 from bench.report.words import MISSING
 from bench.types import TrialResult
 
@@ -17,6 +18,7 @@ class Report:
     results: Sequence[TrialResult]
     config_text: str = ""
     command: str = ""
+    rulings: Sequence[Ruling] = ()
 
 
 @dataclass(frozen=True, slots=True)

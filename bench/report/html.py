@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import assert_never
 
+from bench.claims.words import Ruling
 from bench.report import style
 from bench.report.blocks import Block, Bullets, Cell, Code, Paragraph, Pictures, Report, Section, Table
 from bench.report.css import SHEET
@@ -24,9 +25,11 @@ _COLOURS = {
 }
 
 
-def render_html(results: Sequence[TrialResult], config_text: str = "", command: str = "") -> str:
+def render_html(
+    results: Sequence[TrialResult], config_text: str = "", command: str = "", rulings: Sequence[Ruling] = ()
+) -> str:
     """The whole page. Every string that comes from data is escaped."""
-    report = Report(results, config_text, command)
+    report = Report(results, config_text, command, rulings)
     drawn = {name.removesuffix(".svg"): svg.decode() for name, svg in figures(results, ("svg",)).items()}
     sections = build(report)
     links = "".join(f'<li><a href="#{s.id}">{escape(s.title)}</a></li>' for s in sections)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import assert_never
 
+from bench.claims.words import Ruling
 from bench.report.blocks import Block, Bullets, Cell, Code, Paragraph, Pictures, Report, Section, Table
 from bench.report.sections import build, summary
 from bench.types import TrialResult
@@ -13,11 +14,17 @@ from bench.types import TrialResult
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~$&!])")
 
 
-def render_markdown(results: Sequence[TrialResult], config_text: str = "", command: str = "") -> str:
+def render_markdown(
+    results: Sequence[TrialResult], config_text: str = "", command: str = "", rulings: Sequence[Ruling] = ()
+) -> str:
     """The whole document; save the figures beside it, under ``figures/``."""
-    report = Report(results, config_text, command)
-    parts = ["# RerankBench report", escape(summary(report)), *(_section(section) for section in build(report))]
-    return "\n\n".join(parts) + "\n"
+    report = Report(results, config_text, command, rulings)
+    return document("RerankBench report", summary(report), build(report))
+
+
+def document(title: str, lead: str, sections: Iterable[Section]) -> str:
+    """Sections under a title and a line that says what they are about."""
+    return "\n\n".join([f"# {escape(title)}", escape(lead), *map(_section, sections)]) + "\n"
 
 
 def escape(text: str) -> str:

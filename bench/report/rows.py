@@ -13,15 +13,14 @@ from bench.types import TrialResult
 
 def summary_rows(results: Sequence[TrialResult]) -> list[dict[str, Any]]:
     """One row per trial, all with the same columns. None is what was not measured or plays no part, never 0."""
-    names = groups.measures(results)
-    return [_row(result, names) for result in results]
+    names, shares = groups.measures(results), _unjudged(results)
+    return [_row(result, names, shares) for result in results]
 
 
 def summary_csv(results: Sequence[TrialResult]) -> str:
     """The rows as CSV with a header; what is missing is empty."""
-    names = groups.measures(results)
     rows = summary_rows(results)
-    header = list(rows[0]) if rows else list(_row(None, names))
+    header = list(rows[0]) if rows else list(_row(None, (), _unjudged(results)))
     out = io.StringIO()
     writer = csv.DictWriter(out, header, lineterminator="\n")
     writer.writeheader()
@@ -29,9 +28,16 @@ def summary_csv(results: Sequence[TrialResult]) -> str:
     return out.getvalue()
 
 
-def _row(result: TrialResult | None, names: Sequence[str]) -> dict[str, Any]:
+def _row(result: TrialResult | None, names: Sequence[str], shares: Sequence[str]) -> dict[str, Any]:
     """What is new stands behind what was there before, so that a column keeps its place."""
-    return {**_setup(result), **_quality(result, names), **_cost(result), **_sweep(result)}
+    row = {**_setup(result), **_quality(result, names), **_cost(result), **_sweep(result)}
+    return {**row, **_doubt(result, shares)}
+
+
+def _unjudged(results: Sequence[TrialResult]) -> list[str]:
+    """``unjudged@10`` and the like, by rising cut-off; every table has the first."""
+    found = {name for result in results if result.quality for name in result.quality.unjudged}
+    return sorted({"unjudged@10", *found}, key=lambda name: int(name.partition("@")[2]))
 
 
 def _setup(result: TrialResult | None) -> dict[str, Any]:
@@ -144,3 +150,11 @@ def _outcome(result: TrialResult | None) -> dict[str, Any]:
         "implied_by": result.implied_by if result else None,
         "message": words.clean(result.message) or None if result else None,
     }
+
+
+def _doubt(result: TrialResult | None, shares: Sequence[str]) -> dict[str, Any]:
+    """What blurs the figures: how far the order of tied scores could move any mean, and shares without judgement."""
+    quality = result.quality if result else None
+    widths = [of.high - of.low for of in quality.ties.values()] if quality else []
+    unjudged = quality.unjudged if quality else {}
+    return {"widest_tie_range": max(widths, default=None), **{name: unjudged.get(name) for name in shares}}

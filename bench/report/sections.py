@@ -9,11 +9,13 @@ from itertools import chain
 from bench.proof import unproven
 from bench.report import facts, sweep_sections, tables, words
 from bench.report.blocks import Block, Bullets, Code, Paragraph, Report, Section
+from bench.report.claims import claims
 from bench.report.figures import font_warnings
 from bench.report.groups import Group, by_dataset, full_label, measures, primary, variants
 from bench.report.pairs import paired
 from bench.report.sweep import MANY, Choice, choose, sentence
 from bench.report.verdict import unclaimed, verdicts
+from bench.ties import decided_by_ties
 from bench.types import TrialResult
 
 
@@ -22,7 +24,8 @@ def summary(report: Report) -> str:
     results = report.results
     finished = sum(result.status == "ok" for result in results)
     sets = words.plural(len(by_dataset(results)), "dataset")
-    parts = [f"{words.plural(len(results), 'trial')} on {sets}"]
+    claimed = [words.plural(len(report.rulings), "claim")] if report.rulings else []
+    parts = [*claimed, f"{words.plural(len(results), 'trial')} on {sets}"]
     if finished < len(results):
         parts.append(f"{len(results) - finished} did not finish")
     started = min((result.started_at for result in results if result.started_at), default="")
@@ -32,7 +35,9 @@ def summary(report: Report) -> str:
     return " · ".join(parts)
 
 
-def verdict(report: Report) -> Section:
+def verdict(report: Report) -> Section | None:
+    if report.rulings and not report.results:
+        return None
     all_groups = by_dataset(report.results)
     found = paired(all_groups, primary(report.results))
     blocks: list[Block] = [Paragraph(text, "verdict", label) for label, text in verdicts(all_groups, found)]
@@ -118,11 +123,32 @@ def audit(report: Report) -> Section | None:
     note = (
         "Ceiling: share of the relevant documents among the first stage's candidates at this depth, with its 95% "
         "interval; no reranker of these candidates can recover the rest. Tied scores: share of neighbours among the "
-        "first 10 whose scores are equal, so that only their ids order them. Pairs scored, tokens and padding: of the "
-        "pass over all queries that quality is judged by; without one, of one round of the timed queries. Pairs cut "
-        "short: documents that did not fit the maximum length."
+        "first 10 whose scores are equal, so that only their ids order them. Order of ties: the span between the "
+        "smallest and the largest mean over all orders of equal scores, of the measure that has the widest. "
+        "Unjudged@10: share of the first 10 that nobody has judged, the mean over queries; measures count them as not "
+        "relevant. Pairs scored, tokens and padding: of the pass over all queries that quality is judged by; without "
+        "one, of one round of the timed queries. Pairs cut short: documents that did not fit the maximum length."
     )
-    return Section("audit", "Ceiling, ties and truncation", (*found, Paragraph(note)))
+    return Section("audit", "Ceiling, ties and truncation", (*found, *_decided_by_ties(report, said), Paragraph(note)))
+
+
+def _decided_by_ties(report: Report, said: dict[str, str]) -> list[Block]:
+    """A warning of the figures that another order of equal scores could move, once for trials that share them."""
+    where: dict[str, list[str]] = {}
+    for group in by_dataset(report.results):
+        for result in group.finished:
+            decided = decided_by_ties(result.quality.ties) if result.quality else {}
+            if result.quality and decided:
+                figures = "; ".join(
+                    f"{words.measure_title(name)} is {words.score(result.quality.means[name].mean)}, and could be "
+                    f"{of.low:.3f} to {of.high:.3f}, {of.expected:.3f} on average"
+                    for name, of in decided.items()
+                )
+                where.setdefault(figures, []).append(f"{full_label(result, said)} on {group.label}")
+    return [
+        Paragraph(f"{_some(places)}: {figures}.", "note", "Decided by the order of equal scores")
+        for figures, places in where.items()
+    ]
 
 
 def problems(report: Report) -> Section | None:
@@ -205,6 +231,7 @@ def reproduce(report: Report) -> Section:
 
 
 SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
+    claims,
     verdict,
     sweep_sections.tier_section,
     main,

@@ -11,7 +11,7 @@ from bench.report.derived import joules_per_query, no_quality, padding_share, se
 from bench.report.groups import Group
 from bench.report.pairs import Pair
 from bench.report.words import MISSING
-from bench.types import Trial, TrialResult, Work
+from bench.types import Quality, Trial, TrialResult, Work
 
 Value = float | int | None
 Column = tuple[str, Callable[[TrialResult], Value], Callable[[Any], str], int]
@@ -132,7 +132,7 @@ def pairs_table(found: Mapping[str, Sequence[Pair]], all_groups: Sequence[Group]
 
 
 def audit_table(group: Group, said: Mapping[str, str]) -> Table:
-    """What bounds or blurs the quality figures: the first stage's ceiling, ties, cut documents, padding.
+    """What bounds or blurs the quality figures: the first stage's ceiling, ties, missing judgements, cut documents.
 
     Cells of one pipeline that read alike, as those do that share a quality pass, have one row.
     """
@@ -144,8 +144,8 @@ def audit_table(group: Group, said: Mapping[str, str]) -> Table:
         for (pipeline, cells), results in alike.items()
     )
     columns = (
-        "Pipeline", "Depth", "Ceiling", "Tied scores", "Pairs scored", "Pairs cut short", "Tokens read",
-        "Tokens cut off", "Padding",
+        "Pipeline", "Depth", "Ceiling", "Tied scores", "Order of ties", "Unjudged@10", "Pairs scored",
+        "Pairs cut short", "Tokens read", "Tokens cut off", "Padding",
     )  # fmt: skip
     return Table(group.label, columns, rows)
 
@@ -156,7 +156,23 @@ def _audit(result: TrialResult) -> tuple[Cell, ...]:
     if quality:
         ceiling = Cell(words.score(quality.ceiling.mean), words.span(quality.ceiling))
     tied = Cell(words.share(quality.tied_share if quality else None))
-    return (Cell(words.count(result.trial.depth)), ceiling, tied, *_work(_scored(result)))
+    unjudged = Cell(words.share(quality.unjudged.get("unjudged@10") if quality else None))
+    depth = Cell(words.count(result.trial.depth))
+    return (depth, ceiling, tied, _order_of_ties(quality), unjudged, *_work(_scored(result)))
+
+
+def _order_of_ties(quality: Quality | None) -> Cell:
+    """How far another order of tied scores could move a mean: the measure that it could move the most."""
+    if not quality or not quality.ties:
+        return Cell(MISSING)
+    name, widest = max(quality.ties.items(), key=lambda item: item[1].high - item[1].low)
+    if widest.high == widest.low:
+        return Cell("0")
+    width = f"{widest.high - widest.low:.3f}"
+    return Cell(
+        "under 0.001" if width == "0.000" else width,
+        f"{words.measure_title(name)} {widest.low:.3f}–{widest.high:.3f}",
+    )
 
 
 def _scored(result: TrialResult) -> Work | None:

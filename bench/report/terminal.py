@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
     from rich.text import Text
 
+    from bench.claims.words import Ruling
+
 _GAP = 3
 _NAME_AT_LEAST, _NAME_AT_MOST = 14, 40
 _SHORT = {
@@ -48,6 +50,29 @@ def print_table(results: Sequence[TrialResult], console: Console) -> None:
             console.print(Text.assemble((f"{name}: ", "bold"), text))
     if not results:
         console.print("There are no results to show.")
+
+
+def print_claims(rulings: Sequence[Ruling], console: Console) -> None:
+    """Print each figure with its verdict, what was claimed, what was measured and why; then how many have which."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from bench.report.claims import claims_table, tally
+
+    for head, claimed, measured, verdict, why in claims_table(rulings).rows:
+        name = " · ".join(part for part in (head.text, head.note) if part)
+        found = f"{measured.text} ({measured.note})" if measured.note else measured.text
+        style = _VERDICT_STYLES.get(verdict.text, "")
+        console.print(Text.assemble((f"{verdict.text:<18}", style), (name, "bold")))
+        console.print(Padding(Text(f"claimed {claimed.text}, measured {found}"), (0, 0, 0, 18)))
+        console.print(Padding(Text(why.text, style="dim"), (0, 0, 0, 18)))
+    console.print(tally(rulings), highlight=False)
+
+
+_VERDICT_STYLES = {
+    "reproduced": "green", "consistent": "green", "refuted": "red", "underpowered": "yellow",
+    "not testable here": "dim",
+}  # fmt: skip
 
 
 def _rich(table: Table, measured: int, columns: int) -> RichTable:

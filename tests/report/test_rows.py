@@ -21,7 +21,7 @@ SWEEP = [
     "server_p99_bound_s", "offline_rounds", "offline_variation", "cold_load_s", "rss_growth_bytes",
     "driver_device_bytes", "energy_j_per_query", "mean_power_w", "forward_calls", "tokens_per_call", "padding_share",
     "truncated_pairs", "model_tflops_per_s", "share_of_peak", "agreement_largest_difference",
-    "agreement_top10_changed", "implied_by", "message",
+    "agreement_top10_changed", "implied_by", "message", "widest_tie_range", "unjudged@10",
 ]  # fmt: skip
 
 

@@ -159,7 +159,7 @@ def test_random_weights_beside_judged_pipelines_are_owned_up_to(results, sweep_o
 def test_cells_that_share_a_quality_pass_have_one_row_of_audit(page):
     first_stage, reranked = table(page["audit"]).rows
     assert first_stage[0].text == "embedding"
-    assert [cell.text for cell in reranked[4:]] == ["9,600", "41", "1,344,000", "5,120", "10.4%"]
+    assert [cell.text for cell in reranked[6:]] == ["9,600", "41", "1,344,000", "5,120", "10.4%"]
 
 
 def test_each_section_of_a_sweep_over_devices_says_which_cells_it_shows(swept, swept_cuda):

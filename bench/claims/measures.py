@@ -1,0 +1,260 @@
+"""What finished trials say of a figure, by the name of its measure.
+
+=======================  ====================================================================================
+ndcg@10, recall@100 …    every measure of ``bench.measures``, over queries; over several sets the mean of their means
+latency_p50_s, _p95_s,   of single queries; throughput_qps and throughput_pps of all at once;
+_p99_s, load_s …         the others as in ``summary.csv``
+checkpoint_bytes         the reranker's files on disk: weights, tokenizer, configuration
+probability              of one document of ``examples``
+relevant_share           of judged candidates with a probability within ``at`` ± ``width``: the relevant ones
+calibration_error        expected calibration error over judged candidates, ten bins of equal width
+long_minus_short         mean probability of relevant documents longer than ``long`` characters, minus that of those
+                         with ``short: [at least, at most]`` characters
+=======================  ====================================================================================
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.claims.verdict import LEVEL
+from bench.claims.words import Evidence, Figure, Missing, Population
+from bench.config.fields import live_values
+from bench.measures import CUT_OFF_MEASURES, WHOLE_MEASURES, check_measure
+from bench.prepare import Prepared
+from bench.report import derived, groups
+from bench.rerankers.scores import sigmoid
+from bench.stats import bootstrap_mean, bootstrap_ratio, percentile_interval, wilson
+from bench.store import Store, parse_run
+from bench.types import ConfigError, Interval, Trial, TrialResult
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A finished trial with what it was made from, and the folder that holds its rankings."""
+
+    item: Prepared
+    result: TrialResult
+    store: Store
+
+
+Reading = Callable[[Tested, Figure, Population], "Evidence | Missing"]
+
+SCORED = "probability"
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "relevant_share": ("at", "width"), "long_minus_short": ("long", "short"), SCORED: ("document",),
+}  # fmt: skip
+
+
+def is_quality(measure: str) -> bool:
+    base, _, _ = measure.partition("@")
+    return base in (*CUT_OFF_MEASURES, *WHOLE_MEASURES)
+
+
+def check_figure(figure: Figure, trials: Sequence[Trial], *, scored: bool, where: str) -> None:
+    """Raises ConfigError for a measure that is not known, that takes other options, or that no trial takes."""
+    wanted = OPTIONS.get(figure.measure, ())
+    for name in figure.options:
+        if name not in wanted:
+            raise ConfigError(f"{where}: the measure {figure.measure} takes no option {name!r}")
+    for name in wanted:
+        if name not in figure.options:
+            raise ConfigError(f"{where}: the measure {figure.measure} needs {name!r}")
+    if scored != (figure.measure == SCORED):
+        raise ConfigError(
+            f"{where}: examples are measured by {SCORED!r}, and nothing else is; given {figure.measure!r}"
+        )
+    if is_quality(figure.measure):
+        check_measure(figure.measure)
+        ours = [trial for trial in trials if trial.pipeline in (figure.pipeline, figure.minus)]
+        if any(figure.measure not in trial.measures for trial in ours):
+            raise ConfigError(f"{where}: {figure.measure} is not among the measures of the trials; add it there")
+        return
+    if figure.measure not in (*READINGS, SCORED):
+        near = difflib.get_close_matches(figure.measure, (*READINGS, SCORED), 1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(
+            f"{where}: unknown measure {figure.measure!r}.{hint} Known: those of quality, such as ndcg@10, "
+            f"{', '.join(READINGS)}, {SCORED}"
+        )
+    if figure.minus is not None:
+        raise ConfigError(f"{where}: minus is for measures of quality, and {figure.measure} is none")
+
+
+def read(tested: Tested, figure: Figure, population: Population) -> Evidence | Missing:
+    """The evidence of one trial for a figure that is not of quality."""
+    return READINGS[figure.measure](tested, figure, population)
+
+
+# ---------------------------------------------------------------------------------------------------------- cost
+
+
+def _latency(q: float) -> Reading:
+    def reading(tested: Tested, figure: Figure, population: Population) -> Evidence | Missing:
+        samples = tested.result.cost.latency_s if tested.result.cost else ()
+        if not samples:
+            return Missing("no latency was measured: the scenario single_stream was not run")
+        interval = percentile_interval(samples, q, LEVEL)
+        value = groups.latency(tested.result, q) or 0.0
+        low, high = (interval.low, interval.high) if interval else (min(samples), max(samples))
+        return Evidence(value, low, high, len(samples), population)
+
+    return reading
+
+
+def _rate(amount: Callable[[TrialResult], int | None]) -> Reading:
+    """Per second over the offline rounds: their median, from the slowest to the fastest."""
+
+    def reading(tested: Tested, figure: Figure, population: Population) -> Evidence | Missing:
+        count, rounds = amount(tested.result), tested.result.cost.offline_s if tested.result.cost else ()
+        middle = groups.offline_seconds(tested.result)
+        if not count or not rounds or not middle:
+            return Missing("no throughput was measured: the scenario offline was not run")
+        return Evidence(count / middle, count / max(rounds), count / min(rounds), len(rounds), population)
+
+    return reading
+
+
+def _single(value: Callable[[TrialResult], float | int | None]) -> Reading:
+    def reading(tested: Tested, figure: Figure, population: Population) -> Evidence | Missing:
+        found = value(tested.result)
+        if found is None:
+            why = tested.result.cost.unmeasured.get(figure.measure, "") if tested.result.cost else ""
+            return Missing(f"{figure.measure} was not measured here{': ' + why if why else ''}")
+        return Evidence(float(found), float(found), float(found), 1, population)
+
+    return reading
+
+
+def _checkpoint_bytes(tested: Tested, figure: Figure, population: Population) -> Evidence | Missing:
+    from bench.hub import resolve_model
+    from bench.hub.folder import decisive_files
+
+    trial = tested.item.trial
+    if trial.reranker is None or trial.url:
+        return Missing("the pipeline has no reranker on this machine")
+    files = decisive_files(resolve_model(trial.reranker, trial.reranker_revision, trial.hub).path)
+    size = float(sum(path.stat().st_size for path in files))
+    return Evidence(size, size, size, len(files), population)
+
+
+# ---------------------------------------------------------------------------------------- probabilities and judgements
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A candidate that somebody has judged, with the reranker's probability of "yes"."""
+
+    query_id: str
+    document_id: str
+    probability: float
+    relevant: bool
+
+
+def _judged(tested: Tested) -> list[_Judged] | Missing:
+    from bench.keys import quality_key
+
+    result, dataset = tested.result, tested.item.dataset
+    made = tested.store.find_quality(quality_key(tested.item.trial), result.inputs, result.trial.depth)
+    if dataset is None or result.run_file is None or made is None:
+        return Missing("there are no judged scores to read")
+    if made.unit == "score":
+        return Missing(f"the engine {result.trial.engine} gives scores that are no probabilities")
+    run = parse_run((tested.store.folder / result.run_file).read_text(encoding="utf-8"))
+    return [
+        _Judged(query_id, doc.doc_id, sigmoid(doc.score) if made.unit == "logit" else doc.score, grades[doc.doc_id] > 0)
+        for query_id, grades in dataset.qrels.items()
+        for doc in run.get(query_id, ())
+        if doc.doc_id in grades
+    ]
+
+
+def _relevant_share(tested: Tested, figure: Figure, population: Population) -> Evidence | Missing:
+    judged = _judged(tested)
+    if isinstance(judged, Missing):
+        return judged
+    at, width = float(figure.options["at"]), float(figure.options["width"])
+    per_query: dict[str, list[float]] = {}
+    for each in judged:
+        if abs(each.probability - at) <= width:
+            relevant, all_ = per_query.setdefault(each.query_id, [0.0, 0.0])
+            per_query[each.query_id] = [relevant + each.relevant, all_ + 1]
+    if not per_query:
+        return Missing(f"no judged candidate has a probability within {at:g} ± {width:g}")
+    interval = share_of(per_query.values())
+    return Evidence(interval.mean, interval.low, interval.high, len(per_query), population)
+
+
+def share_of(pairs: Iterable[Sequence[float]]) -> Interval:
+    """Sum of the first over sum of the second; where all agree, resampling sees no spread, and Wilson does."""
+    held = [(pair[0], pair[1]) for pair in pairs]
+    interval = bootstrap_ratio(held, level=LEVEL)
+    if interval.low < interval.high:
+        return interval
+    low, high = wilson(interval.mean, len(held), LEVEL)
+    return Interval(interval.mean, low, high)
+
+
+def _calibration_error(tested: Tested, figure: Figure, population: Population) -> Evidence | Missing:
+    judged = _judged(tested)
+    if isinstance(judged, Missing):
+        return judged
+    bins: dict[int, list[_Judged]] = {}
+    for each in judged:
+        bins.setdefault(min(9, int(each.probability * 10)), []).append(each)
+    error = sum(abs(sum(e.probability - e.relevant for e in held)) for held in bins.values()) / max(1, len(judged))
+    return Evidence(error, error, error, len(judged), population)
+
+
+def _long_minus_short(tested: Tested, figure: Figure, population: Population) -> Evidence | Missing:
+    judged = _judged(tested)
+    if isinstance(judged, Missing) or tested.item.dataset is None:
+        return judged if isinstance(judged, Missing) else Missing("there is no corpus")
+    relevant = [each for each in judged if each.relevant]
+    wanted = {each.document_id for each in relevant}
+    lengths = {doc.id: len(doc.content) for doc in tested.item.dataset.corpus if doc.id in wanted}
+    least, most = figure.options["short"]
+    long = [each.probability for each in relevant if lengths[each.document_id] > figure.options["long"]]
+    short = [each.probability for each in relevant if least <= lengths[each.document_id] <= most]
+    if len(long) < 2 or len(short) < 2:
+        return Missing(
+            f"{len(long)} relevant candidates are longer than {figure.options['long']} characters and {len(short)} "
+            f"have {least} to {most}; at least two of each are needed"
+        )
+    a, b = bootstrap_mean(long, level=LEVEL), bootstrap_mean(short, seed=1, level=LEVEL)
+    half = (((a.high - a.low) / 2) ** 2 + ((b.high - b.low) / 2) ** 2) ** 0.5
+    gap = a.mean - b.mean
+    return Evidence(gap, gap - half, gap + half, len(long) + len(short), population)
+
+
+def _cost(name: str) -> Reading:
+    return _single(lambda result: getattr(result.cost, name) if result.cost else None)
+
+
+READINGS: dict[str, Reading] = {
+    "latency_p50_s": _latency(50),
+    "latency_p95_s": _latency(95),
+    "latency_p99_s": _latency(99),
+    "throughput_qps": _rate(lambda result: result.cost.offline_queries if result.cost else None),
+    "throughput_pps": _rate(lambda result: result.cost.offline_pairs if result.cost else None),
+    "server_qps_at_p99": _single(derived.server_qps),
+    "load_s": _cost("load_s"),
+    "cold_load_s": _cost("cold_load_s"),
+    "peak_rss_bytes": _cost("peak_rss_bytes"),
+    "peak_device_bytes": _cost("peak_device_bytes"),
+    "mean_power_w": _single(derived.mean_power_w),
+    "joules_per_query": _single(derived.joules_per_query),
+    "checkpoint_bytes": _checkpoint_bytes,
+    "relevant_share": _relevant_share,
+    "calibration_error": _calibration_error,
+    "long_minus_short": _long_minus_short,
+}
+
+
+def picks(figure: Figure, trial: Trial) -> bool:
+    """Whether a trial is one that the figure's ``choose`` leaves."""
+    values: dict[str, Any] = live_values(trial)
+    return all(values.get(name) == value for name, value in figure.choose.items())
