@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -63,26 +63,32 @@ def bootstrap_means(
     return Interval(float(np.mean([np.mean(group) for group in groups])), float(low), float(high))
 
 
-def bootstrap_ratio(
-    pairs: Sequence[tuple[float, ...]], seed: int = 0, level: float = 0.95, resamples: int = RESAMPLES
+def bootstrap_sums(
+    rows: Sequence[Sequence[float]] | npt.NDArray[np.float64],
+    statistic: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
+    seed: int = 0,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
 ) -> Interval:
-    """Sum of the first over sum of the second, with its percentile bootstrap interval; pairs are resampled whole.
+    """A statistic of the columns' sums and its percentile bootstrap interval; rows are resampled whole.
 
-    For shares among things that come in groups, such as documents of queries: those of one query are not independent.
+    For what comes in groups, such as documents of queries: those of one query are not independent, so that a query is
+    a row. ``statistic`` maps sums, shape (n, columns), to n values; a NaN, of a resample that has none, is passed over.
     """
-    data = np.asarray(pairs, dtype=np.float64)
-    if data.size == 0 or data[:, 1].sum() == 0:
-        raise ValueError("a ratio needs something to divide by")
-    rng = np.random.default_rng(seed)
-    rows = max(1, _CHUNK // len(data))
-    ratios = []
-    for start in range(0, resamples, rows):
-        sums = data[rng.integers(0, len(data), (min(rows, resamples - start), len(data)))].sum(axis=1)
-        ratios.append(sums[:, 0] / np.where(sums[:, 1] > 0, sums[:, 1], np.nan))
+    data = np.asarray(rows, dtype=np.float64)
+    if data.size == 0:
+        raise ValueError("a statistic needs at least one row")
+    rng, n = np.random.default_rng(seed), len(data)
+    at_once = max(1, _CHUNK // n)
+    resampled = np.concatenate(
+        [
+            statistic(rng.multinomial(n, np.full(n, 1 / n), min(at_once, resamples - start)) @ data)
+            for start in range(0, resamples, at_once)
+        ]
+    )
     tail = 100 * (1 - level) / 2
-    low, high = np.nanpercentile(np.concatenate(ratios), [tail, 100 - tail])
-    top, bottom = data.sum(axis=0)[:2]
-    return Interval(float(top / bottom), float(low), float(high))
+    low, high = np.nanpercentile(resampled, [tail, 100 - tail])
+    return Interval(float(statistic(data.sum(axis=0)[None])[0]), float(low), float(high))
 
 
 def wilson(share: float, n: int, level: float = 0.95) -> tuple[float, float]:

@@ -37,7 +37,16 @@ def shared_data() -> Callable[[str], Path]:
 @pytest.fixture
 def small_set(tmp_path: Path) -> Path:
     """Six documents, three queries, in BEIR layout."""
-    folder = tmp_path / "small"
+    return _write_small_set(tmp_path / "small")
+
+
+@pytest.fixture(scope="module")
+def module_small_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, for a module of tests that leave it as it is."""
+    return _write_small_set(tmp_path_factory.mktemp("set") / "small")
+
+
+def _write_small_set(folder: Path) -> Path:
     (folder / "qrels").mkdir(parents=True)
     documents = {
         "d1": "How to protect a server from attack: use a firewall and keep it patched.",

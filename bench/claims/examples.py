@@ -42,4 +42,4 @@ def evidence(figure: Figure, scores: list[float] | Missing) -> Evidence | Missin
     if isinstance(scores, Missing):
         return scores
     value = scores[int(figure.options["document"]) - 1]
-    return Evidence(value, value, value, 1, "same")
+    return Evidence(value, value, value, 1, "same", "documents")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -113,10 +114,7 @@ def _placed(hardware: str, tested: Tested, found: Evidence) -> Evidence:
     here = str(facts.get("device_name") or facts.get("cpu") or "this machine")
     if _plain(hardware) in _plain(here):
         return found
-    return Evidence(
-        found.value, found.low, found.high, found.samples, found.population,
-        elsewhere=f"it is about {hardware}; the figure beside it was measured on {here}",
-    )  # fmt: skip
+    return replace(found, elsewhere=f"it is about {hardware}; the figure beside it was measured on {here}")
 
 
 def _plain(text: str) -> str:

@@ -16,9 +16,11 @@ long_minus_short         mean probability of relevant documents longer than ``lo
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from bench.claims.verdict import LEVEL
 from bench.claims.words import Evidence, Figure, Missing, Population
@@ -27,7 +29,7 @@ from bench.measures import CUT_OFF_MEASURES, WHOLE_MEASURES, check_measure
 from bench.prepare import Prepared
 from bench.report import derived, groups
 from bench.rerankers.scores import sigmoid
-from bench.stats import bootstrap_mean, bootstrap_ratio, percentile_interval, wilson
+from bench.stats import bootstrap_sums, percentile_interval, wilson
 from bench.store import Store, parse_run
 from bench.types import ConfigError, Interval, Trial, TrialResult
 
@@ -44,6 +46,7 @@ class Tested:
 Reading = Callable[[Tested, Figure, Population], "Evidence | Missing"]
 
 SCORED = "probability"
+_BINS, _ENOUGH = 10, 5
 OPTIONS: dict[str, tuple[str, ...]] = {
     "relevant_share": ("at", "width"), "long_minus_short": ("long", "short"), SCORED: ("document",),
 }  # fmt: skip
@@ -56,6 +59,10 @@ def is_quality(measure: str) -> bool:
 
 def check_figure(figure: Figure, trials: Sequence[Trial], *, scored: bool, where: str) -> None:
     """Raises ConfigError for a measure that is not known, that takes other options, or that no trial takes."""
+    if scored != (figure.measure == SCORED):
+        raise ConfigError(
+            f"{where}: examples are measured by {SCORED!r}, and nothing else is; given {figure.measure!r}"
+        )
     wanted = OPTIONS.get(figure.measure, ())
     for name in figure.options:
         if name not in wanted:
@@ -63,10 +70,6 @@ def check_figure(figure: Figure, trials: Sequence[Trial], *, scored: bool, where
     for name in wanted:
         if name not in figure.options:
             raise ConfigError(f"{where}: the measure {figure.measure} needs {name!r}")
-    if scored != (figure.measure == SCORED):
-        raise ConfigError(
-            f"{where}: examples are measured by {SCORED!r}, and nothing else is; given {figure.measure!r}"
-        )
     if is_quality(figure.measure):
         check_measure(figure.measure)
         ours = [trial for trial in trials if trial.pipeline in (figure.pipeline, figure.minus)]
@@ -100,7 +103,7 @@ def _latency(q: float) -> Reading:
         interval = percentile_interval(samples, q, LEVEL)
         value = groups.latency(tested.result, q) or 0.0
         low, high = (interval.low, interval.high) if interval else (min(samples), max(samples))
-        return Evidence(value, low, high, len(samples), population)
+        return Evidence(value, low, high, len(samples), population, "samples")
 
     return reading
 
@@ -113,7 +116,7 @@ def _rate(amount: Callable[[TrialResult], int | None]) -> Reading:
         middle = groups.offline_seconds(tested.result)
         if not count or not rounds or not middle:
             return Missing("no throughput was measured: the scenario offline was not run")
-        return Evidence(count / middle, count / max(rounds), count / min(rounds), len(rounds), population)
+        return Evidence(count / middle, count / max(rounds), count / min(rounds), len(rounds), population, "rounds")
 
     return reading
 
@@ -124,7 +127,7 @@ def _single(value: Callable[[TrialResult], float | int | None]) -> Reading:
         if found is None:
             why = tested.result.cost.unmeasured.get(figure.measure, "") if tested.result.cost else ""
             return Missing(f"{figure.measure} was not measured here{': ' + why if why else ''}")
-        return Evidence(float(found), float(found), float(found), 1, population)
+        return Evidence(float(found), float(found), float(found), 1, population, "measurements")
 
     return reading
 
@@ -138,7 +141,7 @@ def _checkpoint_bytes(tested: Tested, figure: Figure, population: Population) ->
         return Missing("the pipeline has no reranker on this machine")
     files = decisive_files(resolve_model(trial.reranker, trial.reranker_revision, trial.hub).path)
     size = float(sum(path.stat().st_size for path in files))
-    return Evidence(size, size, size, len(files), population)
+    return Evidence(size, size, size, len(files), population, "files")
 
 
 # ---------------------------------------------------------------------------------------- probabilities and judgements
@@ -172,29 +175,31 @@ def _judged(tested: Tested) -> list[_Judged] | Missing:
     ]
 
 
+def _by_query(judged: Sequence[_Judged]) -> list[list[_Judged]]:
+    held: dict[str, list[_Judged]] = {}
+    for each in judged:
+        held.setdefault(each.query_id, []).append(each)
+    return list(held.values())
+
+
 def _relevant_share(tested: Tested, figure: Figure, population: Population) -> Evidence | Missing:
     judged = _judged(tested)
     if isinstance(judged, Missing):
         return judged
     at, width = float(figure.options["at"]), float(figure.options["width"])
-    per_query: dict[str, list[float]] = {}
-    for each in judged:
-        if abs(each.probability - at) <= width:
-            relevant, all_ = per_query.setdefault(each.query_id, [0.0, 0.0])
-            per_query[each.query_id] = [relevant + each.relevant, all_ + 1]
-    if not per_query:
+    queries = _by_query([each for each in judged if abs(each.probability - at) <= width])
+    if not queries:
         return Missing(f"no judged candidate has a probability within {at:g} ± {width:g}")
-    interval = share_of(per_query.values())
-    return Evidence(interval.mean, interval.low, interval.high, len(per_query), population)
+    interval = share_of([(sum(each.relevant for each in of), len(of)) for of in queries])
+    return Evidence(interval.mean, interval.low, interval.high, len(queries), population)
 
 
-def share_of(pairs: Iterable[Sequence[float]]) -> Interval:
+def share_of(pairs: Sequence[tuple[float, float]]) -> Interval:
     """Sum of the first over sum of the second; where all agree, resampling sees no spread, and Wilson does."""
-    held = [(pair[0], pair[1]) for pair in pairs]
-    interval = bootstrap_ratio(held, level=LEVEL)
+    interval = bootstrap_sums(pairs, lambda sums: sums[:, 0] / sums[:, 1], level=LEVEL)
     if interval.low < interval.high:
         return interval
-    low, high = wilson(interval.mean, len(held), LEVEL)
+    low, high = wilson(interval.mean, len(pairs), LEVEL)
     return Interval(interval.mean, low, high)
 
 
@@ -202,11 +207,27 @@ def _calibration_error(tested: Tested, figure: Figure, population: Population) -
     judged = _judged(tested)
     if isinstance(judged, Missing):
         return judged
-    bins: dict[int, list[_Judged]] = {}
-    for each in judged:
-        bins.setdefault(min(9, int(each.probability * 10)), []).append(each)
-    error = sum(abs(sum(e.probability - e.relevant for e in held)) for held in bins.values()) / max(1, len(judged))
-    return Evidence(error, error, error, len(judged), population)
+    queries = _by_query(judged)
+    if not queries:
+        return Missing("no candidate has a judgement")
+    interval = calibration_error([[(each.probability, each.relevant) for each in of] for of in queries])
+    return Evidence(interval.mean, interval.low, interval.high, len(queries), population)
+
+
+def calibration_error(queries: Sequence[Sequence[tuple[float, bool]]]) -> Interval:
+    """Expected calibration error of (probability, relevant): mean distance, over ten bins, of the two means.
+
+    Resampling adds noise to every bin and so error: the interval may lie a little high, never low.
+    """
+    rows = np.zeros((len(queries), 2 * _BINS))
+    for row, of in zip(rows, queries, strict=True):
+        for probability, relevant in of:
+            place = min(_BINS - 1, int(probability * _BINS))
+            row[place] += probability - relevant
+            row[_BINS + place] += 1
+    return bootstrap_sums(
+        rows, lambda sums: np.abs(sums[:, :_BINS]).sum(axis=1) / sums[:, _BINS:].sum(axis=1), level=LEVEL
+    )
 
 
 def _long_minus_short(tested: Tested, figure: Figure, population: Population) -> Evidence | Missing:
@@ -216,18 +237,21 @@ def _long_minus_short(tested: Tested, figure: Figure, population: Population) ->
     relevant = [each for each in judged if each.relevant]
     wanted = {each.document_id for each in relevant}
     lengths = {doc.id: len(doc.content) for doc in tested.item.dataset.corpus if doc.id in wanted}
-    least, most = figure.options["short"]
-    long = [each.probability for each in relevant if lengths[each.document_id] > figure.options["long"]]
-    short = [each.probability for each in relevant if least <= lengths[each.document_id] <= most]
-    if len(long) < 2 or len(short) < 2:
+    (least, most), above = figure.options["short"], figure.options["long"]
+    rows = []
+    for of in _by_query(relevant):
+        long = [each.probability for each in of if lengths[each.document_id] > above]
+        short = [each.probability for each in of if least <= lengths[each.document_id] <= most]
+        rows.append((sum(long), len(long), sum(short), len(short)))
+    _, longs, _, shorts = np.sum(rows, axis=0) if rows else (0, 0, 0, 0)
+    if min(longs, shorts) < _ENOUGH:
         return Missing(
-            f"{len(long)} relevant candidates are longer than {figure.options['long']} characters and {len(short)} "
-            f"have {least} to {most}; at least two of each are needed"
+            f"{longs:.0f} relevant candidates are longer than {above} characters and {shorts:.0f} have {least} to "
+            f"{most}; at least {_ENOUGH} of each are needed"
         )
-    a, b = bootstrap_mean(long, level=LEVEL), bootstrap_mean(short, seed=1, level=LEVEL)
-    half = (((a.high - a.low) / 2) ** 2 + ((b.high - b.low) / 2) ** 2) ** 0.5
-    gap = a.mean - b.mean
-    return Evidence(gap, gap - half, gap + half, len(long) + len(short), population)
+    with np.errstate(invalid="ignore"):  # a resample without one of the two is passed over
+        interval = bootstrap_sums(rows, lambda s: s[:, 0] / s[:, 1] - s[:, 2] / s[:, 3], level=LEVEL)
+    return Evidence(interval.mean, interval.low, interval.high, len(rows), population)
 
 
 def _cost(name: str) -> Reading:

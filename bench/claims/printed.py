@@ -46,10 +46,14 @@ class Printed:
             decimals += 1
         return f"{number:.{decimals}f}{'' if self.unit in ('', '%') else ' '}{self.unit}".replace("-", "−")
 
+    def apart(self, amount: float) -> str:
+        """A difference in the same unit; between two percentages lie points."""
+        shown = self.shown(abs(amount))
+        return shown.replace("%", " points") if self.unit == "%" else shown
+
     def distance(self, value: float) -> str:
-        """How far another figure is off; between two percentages lie points."""
-        far = abs(value - self.value)
-        return self.shown(far).replace("%", " points") if self.unit == "%" else self.shown(far)
+        """How far another figure is off."""
+        return self.apart(value - self.value)
 
 
 def parse_printed(text: str, where: str = "expected") -> Printed:

@@ -67,10 +67,8 @@ def _ruling(claim: Claim, file: ClaimsFile, outcomes: Mapping[str, Outcome]) -> 
     findings = tuple(decide(each, found[each.name], claim.tolerance, claim.resolution) for each in claim.figures)
     decisive = weakest(findings)
     alike = len({(finding.verdict, finding.reason) for finding in findings}) == 1
-    return Ruling(
-        claim,
-        decisive.verdict,
-        decisive.reason if alike else f"{decisive.figure.name}: {decisive.reason}",
-        findings,
-        deviations(claim, ran, stated, file.overrides, [each.result for each in tested]),
-    )
+    reason = decisive.reason if alike else f"{decisive.figure.name}: {decisive.reason}"
+    otherwise = deviations(claim, ran, stated, file.overrides, [each.result for each in tested])
+    if decisive.verdict == "refuted" and otherwise:
+        reason += f"; the set-up differs in {len(otherwise)} known {'way' if len(otherwise) == 1 else 'ways'}"
+    return Ruling(claim, decisive.verdict, reason, findings, otherwise)

@@ -29,7 +29,7 @@ _Z_INTERVAL, _Z_POWER = 2.170090, 0.841621  # LEVEL, two-sided; POWER
 DETECTABLE = (_Z_INTERVAL + _Z_POWER) / _Z_INTERVAL
 """A difference of so many half widths of an interval is found in 80% of repetitions (normal approximation)."""
 _ROUNDING = 1e-9
-_WEAKER = {"subset": "some of the queries", "proxy": "other data"}
+_WEAKER = {"subset": "some of the data", "proxy": "other data"}
 _SHARES = ("", "%", "points")
 
 
@@ -81,14 +81,15 @@ def _equality(figure: Figure, found: Evidence, low: float, high: float, resoluti
         return _same_queries(figure, found, low, high, resolution, excluded)
     if excluded and found.population == "proxy":
         return _other_data(figure, found)
-    shown = figure.printed.shown
+    apart = figure.printed.apart
     if excluded:
         return "refuted", _excluded(figure, found)
     half_width = (found.high - found.low) / 2
     if half_width * DETECTABLE > resolution:
         needed = queries_needed(found.samples, half_width, resolution)
         return "underpowered", (
-            f"{found.samples:,} queries cannot tell it from a figure {shown(resolution)} off; about {needed:,} would do"
+            f"{found.samples:,} {found.counted} cannot tell it from a figure that is {apart(resolution)} off; about "
+            f"{needed:,} would do"
         )
     return "consistent", f"the interval covers it, measured on {_WEAKER[found.population]}"
 
@@ -96,15 +97,15 @@ def _equality(figure: Figure, found: Evidence, low: float, high: float, resoluti
 def _same_queries(
     figure: Figure, found: Evidence, low: float, high: float, resolution: float, excluded: bool
 ) -> tuple[Verdict, str]:
-    shown, off = figure.printed.shown, figure.printed.distance(found.value)
+    apart, off = figure.printed.apart, figure.printed.distance(found.value)
     if low <= found.value <= high:
-        return "reproduced", f"the very same queries give it, within {_slack(figure, high)}"
+        return "reproduced", f"the very same data give it, within {_slack(figure, high)}"
     if excluded:
         return "refuted", _excluded(figure, found)
     if abs(found.value - figure.printed.value) > resolution / 2 + (high - figure.printed.value):
-        return "refuted", f"the very same queries are off by {off}, nearer to {shown(resolution)} than to nothing"
+        return "refuted", f"the very same data are off by {off}, nearer to {apart(resolution)} than to nothing"
     return "consistent", (
-        f"the interval covers it, but the very same queries are off by {off}, more than {_slack(figure, high)}"
+        f"the interval covers it, but the very same data are off by {off}, more than {_slack(figure, high)}"
     )
 
 
@@ -116,7 +117,7 @@ def _bound(figure: Figure, found: Evidence, low: float, high: float) -> tuple[Ve
     if found.low < low or found.high > high:
         return (
             "underpowered",
-            f"the interval lies on both sides of the bound; {found.samples:,} samples are too few",
+            f"the interval lies on both sides of the bound; {found.samples:,} {found.counted} are too few",
         )
     if found.population == "same":
         return "reproduced", "the whole interval keeps the bound"
@@ -138,4 +139,4 @@ def _excluded(figure: Figure, found: Evidence) -> str:
 def _slack(figure: Figure, high: float) -> str:
     slack = high - figure.printed.value
     wider = slack > figure.printed.half_step * 1.01
-    return f"the stated tolerance of {figure.printed.shown(slack)}" if wider else "its printed precision"
+    return f"the stated tolerance of {figure.printed.apart(slack)}" if wider else "its printed precision"

@@ -78,7 +78,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was measured for a figure: the value, its interval (``LEVEL``), and of how many queries (or samples).
+    """What was measured for a figure: the value, its interval (``LEVEL``), and of how many what (``counted``).
 
     ``low`` and ``high`` are the value itself where nothing was sampled. ``elsewhere``, when not empty, says on what
     other hardware the claim was made than this was measured on; it then decides nothing.
@@ -89,6 +89,7 @@ class Evidence:
     high: float
     samples: int
     population: Population
+    counted: str = "queries"
     elsewhere: str = ""
 
 

@@ -191,6 +191,8 @@ def _run_claims(
         print_claims(tried.rulings, console)
         console.print(tally(tried.results), highlight=False)
         console.print(f"Report: {report}", soft_wrap=True, highlight=False)
+    if any(result.status == "failed" for result in tried.results):
+        raise typer.Exit(1)
 
 
 @app.command()
