@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.fetching import datasets_get
 from bench.types import DataError
 
 datasets_app = typer.Typer(help="Labelled sets.", no_args_is_help=True, rich_markup_mode=None)
+
+CARD = "card:"
 
 
 @datasets_app.callback()
@@ -17,11 +20,52 @@ def root() -> None:
     """Labelled sets."""
 
 
-@datasets_app.command("check")
-def datasets_check(path: Annotated[Path, typer.Argument(help="A folder in BEIR layout.")]) -> None:
-    """Check a labelled set: every split, with counts and oddities; exit code 3 if it cannot be used."""
-    from bench.data import check_dataset
-    from bench.show import show_check
+@datasets_app.command("list")
+def datasets_list(
+    suite: Annotated[str | None, typer.Option(help="Only the sets of this suite, such as beir or nanobeir.")] = None,
+) -> None:
+    """List the public sets that have a card, by suite: languages, size, and whether they are on this machine."""
+    from rich.console import Console
 
-    if not show_check(check_dataset(path)):
+    from bench.fetch import all_cards, here
+    from bench.fetch.listing import show_cards
+
+    show_cards(all_cards(), here, Console(highlight=False), suite)
+
+
+@datasets_app.command("show")
+def datasets_show(name: Annotated[str, typer.Argument(help="A set's name, as `datasets list` gives it.")]) -> None:
+    """Print a set's card in full: where it comes from, pinned, what it holds, and where it lies or will lie."""
+    from rich.console import Console
+
+    from bench.fetch import find_card, here
+    from bench.fetch.listing import show_card
+
+    card = find_card(name.removeprefix(CARD))
+    show_card(card, here(card), Console(highlight=False))
+
+
+datasets_app.command("get")(datasets_get)
+
+
+@datasets_app.command("check")
+def datasets_check(
+    name: Annotated[str, typer.Argument(help="A folder (BEIR layout or TREC files), or card:NAME of a fetched set.")],
+) -> None:
+    """Check a labelled set: every split, with counts and oddities; exit code 3 if it cannot be used.
+
+    A set that was fetched is also held against its card: as many documents and relevant pairs as were published.
+    """
+    from bench.config.sets import check_config, is_config
+    from bench.fetch import find_card
+    from bench.fetch.against import differences
+    from bench.show import show_check
+    from bench.sources import check_set
+
+    reports = check_config(Path(name)) if is_config(name) else check_set(name, Path.cwd())
+    usable = show_check(reports)
+    wrong = differences(find_card(name.removeprefix(CARD)), reports) if name.startswith(CARD) else ()
+    for each in wrong:
+        typer.echo(f"error {each}", err=True)
+    if wrong or not usable:
         raise typer.Exit(DataError.exit_code)

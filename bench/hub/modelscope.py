@@ -21,8 +21,7 @@ def from_modelscope(name: str, revision: str | None, weights: bool) -> tuple[Pat
             f"the model {name!r} is to come from modelscope, whose client cannot be imported ({error}): "
             'pip install "rerankbench[modelscope]"'
         ) from error
-    endpoint = os.environ.get("MODELSCOPE_ENDPOINT") or os.environ.get("MODELSCOPE_DOMAIN") or "www.modelscope.cn"
-    endpoint = endpoint if "://" in endpoint else f"https://{endpoint}"
+    endpoint = modelscope_endpoint()
     where = f"modelscope ({endpoint})"
     branch = revision or "master"
 
@@ -31,7 +30,7 @@ def from_modelscope(name: str, revision: str | None, weights: bool) -> tuple[Pat
 
     with quiet_loggers("modelscope", "modelscope_hub"):
         try:
-            within(HUB_DEADLINE_S, lambda: _knock(endpoint))
+            within(HUB_DEADLINE_S, lambda: knock(endpoint))
             return fetch(), branch
         except Exception as error:
             broken = error
@@ -42,7 +41,13 @@ def from_modelscope(name: str, revision: str | None, weights: bool) -> tuple[Pat
     return cached_or_fail(name, cached, where, f"it gave no model ({short(broken)})", weights)[0], branch
 
 
-def _knock(endpoint: str) -> None:
+def modelscope_endpoint() -> str:
+    """The address of the hub, or of the mirror that the environment names."""
+    endpoint = os.environ.get("MODELSCOPE_ENDPOINT") or os.environ.get("MODELSCOPE_DOMAIN") or "www.modelscope.cn"
+    return endpoint if "://" in endpoint else f"https://{endpoint}"
+
+
+def knock(endpoint: str) -> None:
     """Return when ``endpoint`` answers anything at all; proxies from the environment are honoured."""
     try:
         urllib.request.urlopen(endpoint, timeout=HUB_DEADLINE_S).close()  # noqa: S310 (the user's own endpoint)
