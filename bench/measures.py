@@ -7,8 +7,9 @@ file that is written. Every name that trec_eval has too gives trec_eval's figure
 a query that ...   has no results: 0, and it counts in the mean (trec_eval -c; without -c it leaves such queries out,
                    ranx refuses them). Has nothing relevant: 0, and it counts (trec_eval and ranx alike).
                    Is not judged at all: left out, by all three
-equal scores       by document id, highest first, scores being 32-bit floats: trec_eval 9. Later ones compare 64 bits,
-                   which is the same order for the run files written here; ranx leaves the order to its sort
+equal scores       by document id, highest first, scores being 32-bit floats: trec_eval 9 and pytrec_eval. A tool that
+                   compares 64 bits reads the same order from the run files written here, whose scores are 32-bit
+                   floats; ranx leaves the order to its sort
 relevant           grade 1 or more (trec_eval -l1). A grade below 0 is none: pooled and not judged, as trec_eval has it
 ndcg@k             gain = grade, discount log2(rank + 1), ideal over all that is judged, cut at k: ndcg_cut_k
 ndcg_burges@k      gain = 2^grade - 1 (gdeval's). trec_eval has no name for it: its ndcg_cut_k over such grades

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from bench.claims.table import claims_csv
 from bench.claims.words import Ruling
+from bench.finished import REPRODUCE, finished_run
 from bench.report.figures import figures
 from bench.report.html import render_html
 from bench.report.markdown import render_markdown
@@ -17,7 +18,6 @@ from bench.report.rows import summary_csv
 from bench.store import Store
 from bench.types import StoreError, TrialResult
 
-REPRODUCE = "run.json"
 CLAIMS = "claims.json"
 _RULINGS = TypeAdapter(tuple[Ruling, ...])
 
@@ -43,21 +43,9 @@ def publish(
 
 def republish(folder: Path) -> tuple[list[TrialResult], Path]:
     """The same from what a finished run has left. Raises StoreError for a folder without one."""
-    path = folder / REPRODUCE
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        wanted, config_text, command = facts["trials"], facts["config"], facts["command"]
-    except FileNotFoundError as error:
-        raise StoreError(f"{folder} holds no finished run (no {REPRODUCE}); make one with `rerankbench run`") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path} cannot be read; run the config again to make it anew") from error
-    store = Store(folder)
-    by_id = {result.trial.id: result for result in store.results()}
-    missing = [trial_id for trial_id in wanted if trial_id not in by_id]
-    if missing:
-        raise StoreError(f"{folder} lacks the results of {', '.join(missing)}; run its config again")
-    results = [by_id[trial_id] for trial_id in wanted]
-    return results, publish(store, results, config_text, command, read_rulings(folder))
+    run = finished_run(folder)
+    page = publish(Store(folder), run.results, run.config_text, run.command, read_rulings(folder))
+    return list(run.results), page
 
 
 def read_rulings(folder: Path) -> tuple[Ruling, ...]:

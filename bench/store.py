@@ -195,6 +195,20 @@ def write_atomically(path: Path, payload: bytes) -> None:
         raise
 
 
+def write_file(path: Path, payload: bytes, option: str) -> None:
+    """Write a file outside a results folder, its folder too, whole or not at all.
+
+    ``option`` is what names its place on the command line. Raises StoreError where it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, payload)
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be written: {error.strerror or error}. Choose another with {option}"
+        ) from error
+
+
 def read_result(path: Path) -> TrialResult:
     try:
         return _RESULT.validate_json(path.read_bytes())

@@ -1,4 +1,4 @@
-"""Every measure against the programs that define it. To see the table, run this file with ``-s``.
+"""Every measure against the programs that define it. The table: ``pytest -s tests/test_metric_parity.py``.
 
 trec_eval speaks through the outputs that it ships as its own tests, and through pytrec_eval, which is its code as a
 library; ir_measures brings pytrec_eval, gdeval, the MS MARCO script and its own Judged.
@@ -10,6 +10,7 @@ import random
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
@@ -36,26 +37,41 @@ EXACT = 1e-9
 Values = Mapping[str, float]
 
 
+@dataclass
+class Row:
+    """How much was compared of a measure, and how far off it was: values of queries and means, of so many runs."""
+
+    runs: set[int] = field(default_factory=set)
+    values: int = 0
+    largest: float = 0.0
+
+
 class Parity:
-    """Compares, and keeps how much was compared and how far off it was."""
+    """Compares, and keeps what was compared: a row for each measure and reference."""
 
     def __init__(self) -> None:
-        self.rows: dict[tuple[str, str], tuple[int, float]] = {}
+        self.rows: dict[tuple[str, str], Row] = defaultdict(Row)
+        self.run = 0
+
+    def next_run(self) -> None:
+        """What is compared from here on is of another run."""
+        self.run += 1
 
     def compare(self, name: str, reference: str, ours: Values, theirs: Values, within: float = EXACT) -> None:
         base, at, _ = name.partition("@")
-        row = base + at + "k" * len(at), reference
+        row = self.rows[base + at + "k" * len(at), reference]
+        row.runs.add(self.run)
         assert theirs
         for query_id, value in theirs.items():
             off = abs(ours[query_id] - value)
-            count, largest = self.rows.get(row, (0, 0.0))
-            self.rows[row] = count + 1, max(largest, off)
+            row.values, row.largest = row.values + 1, max(row.largest, off)
             assert off <= within, f"{name} of {query_id}: {ours[query_id]} here, {value} by {reference}"
 
     def __str__(self) -> str:
-        lines = ["| measure | reference | values | largest difference |", "|---|---|--:|--:|"]
+        lines = ["| measure | reference | runs | values | largest difference |", "|---|---|--:|--:|--:|"]
+        rows = sorted(self.rows.items())
         return "\n".join(
-            lines + [f"| {m} | {r} | {n:,} | {off:.1e} |" for (m, r), (n, off) in sorted(self.rows.items())]
+            lines + [f"| {m} | {r} | {len(of.runs):,} | {of.values:,} | {of.largest:.1e} |" for (m, r), of in rows]
         )
 
 
@@ -119,7 +135,23 @@ def test_trec_evals_own_outputs(
     output: str, judgements: str, results: str, how: dict[str, int], parity: Parity, shared_data: Callable[[str], Path]
 ) -> None:
     """To the four decimals that it prints, for each query and in the mean, whatever of ours it knows."""
-    folder = shared_data("trec_eval_test") / "test"
+    compare_with_output(parity, shared_data("trec_eval_test") / "test", output, judgements, results, how)
+
+
+def test_trec_evals_own_outputs_hold_every_measure_that_we_name(shared_data: Callable[[str], Path]) -> None:
+    seen = Parity()
+    for output in OUTPUTS:
+        compare_with_output(seen, shared_data("trec_eval_test") / "test", *output)
+    assert {name for name, _ in seen.rows} == {
+        *(f"{base}@k" for base in (*CUT_OFF_MEASURES, "unjudged")),
+        *WHOLE_MEASURES,
+    }
+
+
+def compare_with_output(
+    parity: Parity, folder: Path, output: str, judgements: str, results: str, how: Mapping[str, int]
+) -> None:
+    parity.next_run()
     qrels, whole = read_qrels(folder / judgements), ranked(read_scores(folder / results))
     run = {query_id: ranking[: how.get("first")] for query_id, ranking in whole.items()}
     query_ids = [query_id for query_id in qrels if how.get("complete") or query_id in run]
@@ -135,6 +167,10 @@ def test_trec_evals_own_outputs(
     for name, theirs in names.items():
         values = evaluate(run, qrels if name.startswith("ndcg") else binary, [name])[name]
         parity.compare(name, "trec_eval's outputs", with_mean(values, query_ids), printed[theirs], PRINTED)
+        if name.startswith("ndcg@") and max(grade for of in qrels.values() for grade in of.values()) == 1:
+            burges = name.replace("ndcg", "ndcg_burges")  # of grades 0 and 1 both gains are the same
+            values = evaluate(run, qrels, [burges])[burges]
+            parity.compare(burges, "trec_eval's outputs", with_mean(values, query_ids), printed[theirs], PRINTED)
     if "first" in how:
         values = evaluate(whole, binary, [f"mrr@{how['first']}"])[f"mrr@{how['first']}"]
         parity.compare("mrr@k", "trec_eval's outputs", with_mean(values, query_ids), printed["recip_rank"], PRINTED)
@@ -161,6 +197,7 @@ def compare_with_trec_eval(
     parity: Parity, reference: str, qrels: Qrels, scores: Mapping[str, Mapping[str, float]], cuts: tuple[int, ...]
 ) -> None:
     """Every measure of ours, per query and in the mean; scores go to trec_eval as they are, in 64 bits."""
+    parity.next_run()
     run, query_ids, at = ranked(scores), [*qrels], ",".join(map(str, cuts))
     theirs = by_trec_eval(
         qrels, scores, {f"{name}.{at}" for name in IN_TREC_EVAL.values()} | {"recip_rank", "map", "Rprec"}
@@ -241,6 +278,7 @@ def test_any_run_agrees_with_ir_measures(
     case: tuple[dict[str, dict[str, int]], dict[str, dict[str, float]]], parity: Parity
 ) -> None:
     qrels, scored = case
+    parity.next_run()
     ours = evaluate(ranked(scored), qrels, [*IN_IR_MEASURES])
     names = {measure: name for name, measure in IN_IR_MEASURES.items()}
     theirs: dict[str, dict[str, float]] = {name: dict.fromkeys(qrels, 0.0) for name in IN_IR_MEASURES}
@@ -269,6 +307,7 @@ def by_place(run: Run) -> dict[str, dict[str, float]]:
 def test_exponential_gains_agree_with_gdeval(parity: Parity) -> None:
     """Ties too: it breaks them as trec_eval does."""
     qrels, run = drawn()
+    parity.next_run()
     measure = nDCG(dcg="exp-log2") @ 20
     scored = [ir_measures.ScoredDoc(q, doc.doc_id, doc.score) for q, ranking in run.items() for doc in ranking]
     theirs = {m.query_id: m.value for m in ir_measures.gdeval.iter_calc([measure], qrels, scored)}
@@ -280,6 +319,7 @@ def test_exponential_gains_agree_with_gdeval(parity: Parity) -> None:
 
 def test_a_cut_reciprocal_rank_agrees_with_the_ms_marco_script(parity: Parity) -> None:
     qrels, run = drawn(found=12)
+    parity.next_run()
     qrels = {q: {d: int(grade == 3) for d, grade in of.items()} for q, of in qrels.items()}
     ours = evaluate(run, qrels, ["mrr@10"])["mrr@10"]
     assert 0 in ours.values() and 1 in ours.values()
@@ -290,6 +330,7 @@ def test_a_cut_reciprocal_rank_agrees_with_the_ms_marco_script(parity: Parity) -
 @pytest.mark.parametrize("k", [1, 10, 50])
 def test_the_unjudged_share_is_what_ir_measures_leaves(k: int, parity: Parity) -> None:
     qrels, run = drawn()
+    parity.next_run()
     theirs = {m.query_id: 1 - m.value for m in ir_measures.judged.iter_calc([Judged @ k], qrels, by_place(run))}
     parity.compare("unjudged@k", "ir_measures' Judged", unjudged(run, qrels, k), theirs)
 
@@ -298,4 +339,4 @@ def test_a_reference_that_differs_is_noticed(parity: Parity) -> None:
     table = Parity()
     with pytest.raises(AssertionError, match=r"map of q: 0\.5 here, 0\.6 by somebody"):
         table.compare("map", "somebody", {"q": 0.5}, {"q": 0.6})
-    assert "| map | somebody | 1 | 1.0e-01 |" in str(table)
+    assert "| map | somebody | 1 | 1 | 1.0e-01 |" in str(table)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.store import Store, format_run, parse_run, slug, write_atomically
+from bench.store import Store, format_qrels, format_run, parse_qrels, parse_run, slug, write_atomically
 from bench.types import Cost, Interval, Quality, StoreError, Trial, TrialResult, Work, rank
 
 COST = Cost(0.1, None, (0.01, 0.02), {"search": (0.01, 0.02)}, (0.5,), 2, None, 1, 2, None, None, Work(1, 2))
@@ -51,6 +51,25 @@ def test_run_files_are_what_trec_tools_read(tmp_path: Path) -> None:
     name = Store(tmp_path).write_run(RESULT.trial, "Set A", "key", {"q1": rank([("d1", 0.5), ("d2", 0.25)])})
     assert name == "runs/set-a.三-stages.key-100.trec"
     assert (tmp_path / name).read_text() == "q1 Q0 d1 1 0.5 三-stages\nq1 Q0 d2 2 0.25 三-stages\n"
+
+
+@given(st.dictionaries(ids, st.dictionaries(ids, st.integers(-2, 5), min_size=1)))
+def test_judgements_are_brought_back_in_their_order(qrels: dict[str, dict[str, int]]) -> None:
+    again = parse_qrels(format_qrels(qrels))
+    assert again == qrels
+    assert [[*grades] for grades in again.values()] == [[*grades] for grades in qrels.values()]
+
+
+def test_judgements_are_written_once_for_a_set_its_split_and_its_sample(tmp_path: Path) -> None:
+    store, facts = Store(tmp_path), {"name": "Set A", "split": "dev", "checksum": "sha256:0123456789"}
+    name = store.write_qrels(RESULT.trial, facts, {"q1": {"d1": 2, "d2": 0}})
+    assert name == "qrels/set-a.dev.01234567.qrels"
+    assert (tmp_path / name).read_text() == "q1 0 d1 2\nq1 0 d2 0\n"
+    store.write_qrels(RESULT.trial, facts, {"q1": {"d1": 1}})
+    assert "d1 2" in store.read_text(name), "the name holds the checksum: what is there is the same"
+    sample = replace(RESULT.trial, max_queries=50, seed=3)
+    assert store.write_qrels(sample, facts, {"q1": {"d1": 2}}) == "qrels/set-a.dev.50-seed-3.01234567.qrels"
+    assert store.write_qrels(RESULT.trial, {**facts, "checksum": "sha256:ff"}, {"q1": {"d1": 2}}) != name
 
 
 def test_a_damaged_result_is_named(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def ranges_of(run: Run, qrels: dict[str, dict[str, int]]) -> dict[str, dict[str,
     return tie_ranges(run, qrels, evaluate(run, qrels, NAMES))
 
 
-judgements = st.dictionaries(st.sampled_from("abcdefxy"), st.integers(0, 3), min_size=1)
+judgements = st.dictionaries(st.sampled_from("abcdefxy"), st.integers(-1, 3), min_size=1)
 rankings = st.dictionaries(st.sampled_from("abcdef"), st.sampled_from([-1.5, 0.0, 2.0]), max_size=6).map(
     lambda scored: rank(scored.items())
 )

@@ -20,21 +20,24 @@ _COMMIT = re.compile(r"[0-9a-f]{12,}")
 
 
 def differing(pair: Pair) -> tuple[str, ...]:
-    """Each thing that differs as ``name A → B``."""
+    """Each thing that differs as ``name A → B``; of the environments only where both are known."""
     a, b = pair.a, pair.b
-    inputs_a, inputs_b = (
-        {k: v for k, v in each.inputs.items() if k not in _TOLD_ELSEWHERE} for each in (pair.a, pair.b)
-    )
+    inputs_a, inputs_b = ({k: v for k, v in each.inputs.items() if k not in _TOLD_ELSEWHERE} for each in (a, b))
     return (
         *_changes(asdict(a.trial), asdict(b.trial), str),
         *_changes(inputs_a, inputs_b, _input),
-        *_changes(flat(a.environment), flat(b.environment), title),
+        *(_changes(flat(a.environment), flat(b.environment), title) if _both_ran(pair) else ()),
     )
 
 
 def other_hardware(pair: Pair) -> bool:
-    """Whether the two ran on machines that are not alike, so that their times say nothing about the change."""
-    return any(pair.a.environment.get(name) != pair.b.environment.get(name) for name in HARDWARE)
+    """Whether machine, device or threads were not the same, so that times say nothing about the change."""
+    return _both_ran(pair) and any(pair.a.environment.get(name) != pair.b.environment.get(name) for name in HARDWARE)
+
+
+def _both_ran(pair: Pair) -> bool:
+    """A trial that failed early has left no word of its machine."""
+    return bool(pair.a.environment.get("cpu") and pair.b.environment.get("cpu"))
 
 
 def _changes(a: Mapping[str, Any], b: Mapping[str, Any], told: Callable[[str], str]) -> list[str]:

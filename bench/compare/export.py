@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench.compare import Compared, Comparison
+from bench.compare.comparison import Compared, Comparison
 from bench.compare.rulings import Ruling
 from bench.compare.sections import lead, sections
 from bench.report.markdown import document

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.compare.match import Pair
@@ -38,6 +38,11 @@ class Difference:
     ties: int
     losses: int
 
+    @property
+    def same(self) -> bool:
+        """Whether no query differs."""
+        return self.wins == self.losses == 0
+
 
 @dataclass(frozen=True, slots=True)
 class CostChange:
@@ -60,22 +65,20 @@ class CostChange:
         return a is not None and b is not None and a.low <= b.high and b.low <= a.high
 
 
-def differences(pairs: Sequence[Pair]) -> list[tuple[Difference, ...]]:
-    """For each pair its measures that both have, in A's order. p-values are adjusted (Holm) over all that is tested
-    here; pairs with the very same values, as cells that differ in speed alone have them, are one test."""
-    tested: dict[tuple[str, tuple[float, ...], tuple[float, ...]], Difference] = {}
-    keys = [[(name, *_values(pair, name), pair.a.trial.seed) for name in _shared(pair)] for pair in pairs]
-    for name, a, b, seed in (each for of_pair in keys for each in of_pair):
-        if (name, a, b) not in tested:
-            tested[name, a, b] = _difference(name, a, b, seed)
-    adjusted = holm([found.p for found in tested.values()])
-    final = {key: replace(found, adjusted_p=p) for (key, found), p in zip(tested.items(), adjusted, strict=True)}
-    return [tuple(final[name, a, b] for name, a, b, _ in of_pair) for of_pair in keys]
+def differences(pairs: Sequence[Pair]) -> tuple[dict[str, tuple[Difference, ...]], int]:
+    """For each pair, by its id, the measures that both have, in A's order; and over how many tests the p-values are
+    adjusted (Holm).
 
-
-def count_tests(found: Iterable[Sequence[Difference]]) -> int:
-    """How many tests the p-values were adjusted over."""
-    return len({id(difference) for of_pair in found for difference in of_pair})
+    Pairs with the very same values, as cells that differ in speed alone have them, are one test. Where no query
+    differs there is nothing to test: what was left as it was does not make a change elsewhere harder to see.
+    """
+    keys = {pair.id: [(name, *_values(pair, name)) for name in _shared(pair)] for pair in pairs}
+    seeds = {key: pair.a.trial.seed for pair in reversed(pairs) for key in keys[pair.id]}
+    found = {key: _difference(*key, seed) for key, seed in seeds.items()}
+    tested = [key for key, each in found.items() if not each.same]
+    for key, p in zip(tested, holm([found[key].p for key in tested]), strict=True):
+        found[key] = replace(found[key], adjusted_p=p)
+    return {id_: tuple(found[key] for key in of_pair) for id_, of_pair in keys.items()}, len(tested)
 
 
 def _shared(pair: Pair) -> list[str]:

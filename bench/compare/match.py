@@ -22,6 +22,11 @@ class Pair:
     by_id: bool
     axes: tuple[str, ...] = ()
 
+    @property
+    def id(self) -> str:
+        """A's trial, which is in one pair at most."""
+        return self.a.trial.id
+
 
 @dataclass(frozen=True, slots=True)
 class Matching:
@@ -58,14 +63,22 @@ def match(a: Sequence[TrialResult], b: Sequence[TrialResult]) -> Matching:
 
 
 def refusal(pair: Pair) -> str:
-    """Why the two must not be compared: they were not judged on the same labelled set. Empty where they may be."""
+    """Why the two must not be compared: they were not judged by the same labelled set, or on no query in common. Empty
+    where they may be."""
     checksums = [_checksum(result) for result in (pair.a, pair.b)]
     if None in checksums:
         return "it is not recorded which labelled set they were judged on, so it cannot be known to be the same"
     if checksums[0] != checksums[1]:
         old, new = (str(checksum).removeprefix("sha256:")[:12] for checksum in checksums)
         return f"the labelled set is not the same: its checksum is {old}… in A and {new}… in B"
-    return ""
+    a, b = judged(pair.a), judged(pair.b)
+    return "no query was judged in both" if a and b and not a & b else ""
+
+
+def judged(result: TrialResult) -> frozenset[str]:
+    """The queries of which it has a value of any measure."""
+    per_query = result.quality.per_query.values() if result.quality else ()
+    return frozenset(query_id for values in per_query for query_id in values)
 
 
 def _checksum(result: TrialResult) -> str | None:

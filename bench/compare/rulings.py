@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.compare import Compared, Comparison
+from bench.compare.comparison import Compared, Comparison
 from bench.compare.figures import CostChange, Difference
 from bench.compare.gates import Gate
 from bench.compare.text import amount, bound, change, percent, signed, signed_span
@@ -25,10 +25,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A gate and every pair that it concerns: those whose A has the figure."""
+    """A gate and every pair that it concerns: those whose A has the figure. ``left_out`` are the trials of A that were
+    compared with none. A gate that nothing was held against does not hold."""
 
     gate: Gate
     outcomes: tuple[Outcome, ...]
+    left_out: int = 0
 
     @property
     def broken(self) -> tuple[Outcome, ...]:
@@ -36,19 +38,23 @@ class Ruling:
 
     @property
     def holds(self) -> bool:
-        return not self.broken
+        return bool(self.outcomes) and not self.broken
 
     @property
     def sentence(self) -> str:
-        if self.holds:
-            return f"The gate {self.gate} holds in {plural(len(self.outcomes), 'trial')}."
-        return f"The gate {self.gate} is broken in {len(self.broken)} of {plural(len(self.outcomes), 'trial')}."
+        trials = plural(len(self.outcomes), "trial")
+        found = f"holds in {trials}" if self.holds else f"is broken in {len(self.broken)} of {trials}"
+        if not self.outcomes:
+            found = "could be held against no trial"
+        rest = f"; {plural(self.left_out, 'trial')} of A not compared" if self.left_out else ""
+        return f"The gate {self.gate} {found}{rest}."
 
 
 def rule(comparison: Comparison, gates: Sequence[Gate]) -> tuple[Ruling, ...]:
     """Every gate's ruling; pairs that were refused have none. Raises ConfigError for a gate on what no pair has."""
     compared = [each for each in comparison.compared if not each.refused]
-    rulings = tuple(Ruling(gate, tuple(_outcomes(gate, compared))) for gate in gates)
+    left_out = len(comparison.only_a) + len(comparison.refused)
+    rulings = tuple(Ruling(gate, tuple(_outcomes(gate, compared)), left_out) for gate in gates)
     for ruling in rulings:
         if compared and not ruling.outcomes:
             had = dict.fromkeys(name for each in compared for name in _names(each))
@@ -86,7 +92,11 @@ def _measure_sentence(gate: Gate, compared: Compared, found: Difference, holds: 
     )
     if holds:
         return f"{text}."
-    doubt = " The interval reaches within it: this may be noise." if gate.holds(by.low) or gate.holds(by.high) else ""
+    doubt = (
+        " The interval reaches within the bound: this may be chance."
+        if gate.holds(by.low) or gate.holds(by.high)
+        else ""
+    )
     return f"{text}; the gate asks for {gate.operator} {bound(gate.bound)}.{doubt}"
 
 
@@ -113,8 +123,8 @@ def _cost_sentence(gate: Gate, compared: Compared, found: CostChange, holds: boo
         text += f" (95% intervals {a}, and {b})"
     if holds:
         return f"{text}."
-    doubt = " The intervals overlap: this may be noise." if found.overlap else ""
-    doubt += " The machines are not alike." if compared.other_hardware else ""
+    doubt = " The intervals overlap: this may be chance." if found.overlap else ""
+    doubt += " Hardware or threads differ." if compared.other_hardware else ""
     return f"{text}; the gate asks for {gate.operator} {percent(gate.bound)}.{doubt}"
 
 

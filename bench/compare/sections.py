@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from bench.compare import Compared, Comparison
+from bench.compare.comparison import Compared, Comparison
 from bench.compare.figures import CostChange, Difference
+from bench.compare.match import judged
 from bench.compare.rulings import Ruling
 from bench.compare.text import amount, change, signed, signed_span
 from bench.report import words
@@ -21,6 +22,7 @@ SHOWN = {
     "peak_device_bytes": "Peak device memory",
 }
 """The costs that tables show; the others are in the JSON, and may be gated."""
+_MESSAGE_COLUMNS = 160
 _IN_OVERVIEW = tuple(column for column in SHOWN if column != "latency_p50_s")
 
 
@@ -87,11 +89,10 @@ def _overview_row(compared: Compared, main: str) -> tuple[Cell, ...]:
 def _quality_cells(found: Difference | None) -> tuple[Cell, ...]:
     if found is None:
         return (Cell(MISSING),) * 4
-    same = found.wins == found.losses == 0
     return (
         Cell(words.score(found.mean_a)),
         Cell(words.score(found.mean_b)),
-        Cell("0") if same else Cell(signed(found.difference.mean), signed_span(found.difference)),
+        Cell("0") if found.same else Cell(signed(found.difference.mean), signed_span(found.difference)),
         Cell(words.p_value(found.adjusted_p).removeprefix("p = ").removeprefix("p ")),
     )
 
@@ -99,23 +100,35 @@ def _quality_cells(found: Difference | None) -> tuple[Cell, ...]:
 def _pair(number: int, compared: Compared) -> Section:
     said = "; ".join(compared.differing) or "nothing that is recorded"
     blocks: list[Block] = [Paragraph(f"{said}.", "plain", "Differs")]
-    lost = [f"{name} ended as {each.status}" for name, each in (("A", compared.pair.a), ("B", compared.pair.b))
-            if each.status != "ok"]  # fmt: skip
-    if lost:
-        blocks.append(Paragraph(f"{words.listed(lost)}, so there is less to compare.", "note"))
-    if compared.other_hardware and compared.costs:
-        blocks.append(Paragraph("The machines are not alike: their times do not tell what the change did.", "note"))
-    if compared.differences:
+    blocks += [Paragraph(text, "note") for text in _doubts(compared)]
+    if compared.differences and all(each.same for each in compared.differences):
+        names = words.listed([words.measure_title(each.measure) for each in compared.differences])
+        blocks.append(Paragraph(f"{_queries(compared.differences)} have the same {names} in both.", "plain", "Quality"))
+    elif compared.differences:
         blocks.append(_measures(compared.differences))
     shown = [each for each in compared.costs if each.column in SHOWN]
-    if shown:
+    if any(each.change is not None for each in shown):
         blocks.append(_costs(shown))
     return Section(f"pair-{number}", compared.label, tuple(blocks))
 
 
+def _doubts(compared: Compared) -> Iterator[str]:
+    """What makes the two less than comparable."""
+    sides = (("A", compared.pair.a), ("B", compared.pair.b))
+    for name, result in sides:
+        if result.status != "ok":
+            why = words.shorten(words.clean(result.message), _MESSAGE_COLUMNS) or "no message was left"
+            yield f"{name} ended as {result.status}: {why}"
+    if compared.other_hardware and compared.costs:
+        yield "Hardware or threads differ: times do not tell what the change did."
+    a, b = (judged(result) for _, result in sides)
+    if a and b and a != b:
+        lone = words.listed([f"{len(mine - theirs):,} in {name} alone" for name, mine, theirs in
+                             (("A", a, b), ("B", b, a)) if mine - theirs])  # fmt: skip
+        yield f"Quality is over the {words.plural(len(a & b), 'query')} that both judged; {lone} left out."
+
+
 def _measures(found: Sequence[Difference]) -> Table:
-    counts = {each.queries for each in found}
-    queries = words.plural(counts.pop(), "query") if len(counts) == 1 else "queries that both have"
     rows = tuple(
         (
             Cell(words.measure_title(each.measure)),
@@ -125,7 +138,13 @@ def _measures(found: Sequence[Difference]) -> Table:
         for each in found
     )
     columns = ("Measure", "A", "B", "B−A", "p", "Won / tied / lost by B")
-    return Table(f"Quality over {queries}; in brackets the paired 95% interval", columns, rows)
+    return Table(f"Quality over {_queries(found)}; in brackets the paired 95% interval", columns, rows)
+
+
+def _queries(found: Sequence[Difference]) -> str:
+    """How many queries the figures are over, where that is one number."""
+    counts = {each.queries for each in found}
+    return words.plural(counts.pop(), "query") if len(counts) == 1 else "the queries that both have"
 
 
 def _costs(found: Sequence[CostChange]) -> Table:

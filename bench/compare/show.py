@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bench.compare import Comparison
+from bench.compare.comparison import Comparison
 from bench.compare.rulings import Ruling
 from bench.compare.sections import lead, sections
 from bench.report import words

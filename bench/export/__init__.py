@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.export import mteb, tables, trec
 from bench.export.source import Exporter, Source
 from bench.finished import finished_results
-from bench.store import write_atomically
+from bench.store import write_file
 from bench.types import ConfigError, StoreError
 
 FORMATS: Mapping[str, Exporter] = {
@@ -64,14 +64,3 @@ def export(
             raise StoreError(f"{folder} has nothing to write as {name}. {' '.join(told)}".strip())
         notes += told
     return Exported(tuple(written.items()), tuple(dict.fromkeys(notes)))
-
-
-def write_file(path: Path, payload: bytes, option: str) -> None:
-    """Write a file, its folder too, whole or not at all. ``option`` is what names its place on the command line."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, payload)
-    except OSError as error:
-        raise StoreError(
-            f"{path} cannot be written: {error.strerror or error}. Choose another with {option}"
-        ) from error

@@ -30,7 +30,7 @@ from bench.export.mteb_names import (
 )
 from bench.export.source import File, Note, Source
 from bench.keys import SPEED_FIELDS, quality_key
-from bench.report.groups import dataset_name
+from bench.report.groups import dataset_name, judged_queries
 from bench.report.words import clean, measure_title
 from bench.types import ConfigError, Trial, TrialResult
 
@@ -48,12 +48,20 @@ _META = (
 
 
 @dataclass(frozen=True, slots=True)
+class Task:
+    """A set as mteb knows it. A task of several sets, languages say, has a ``subset`` for each, and one file."""
+
+    name: str
+    subset: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A judged trial, with the model and the task that its figures belong to."""
 
     result: TrialResult
     model: Model
-    task: str
+    task: Task
 
     @property
     def split(self) -> str:
@@ -63,18 +71,18 @@ class Entry:
 def files(source: Source, note: Note) -> Iterator[File]:
     """The files, a model at a time; trials of one model that differ in speed alone are one result.
 
-    Raises ConfigError for a task that is named for no dataset here, and where two datasets have one task's name.
+    Raises ConfigError for a task that is named for no dataset here, where two datasets would be the same task, and for
+    a main score that mteb or the trials do not have.
     """
-    if measure_name(source.main_score) is None:
-        raise ConfigError(f"--main-score is {source.main_score!r}, which mteb has no name for; try ndcg@10 or map@10")
-    entries = _entries(source, note)
-    if not entries:
-        note(
-            f"No trial here has a value of {source.main_score}, which mteb calls the main score; --main-score names "
-            "another."
-        )
+    measured = dict.fromkeys(name for result in source.results if result.quality for name in result.quality.means)
+    if not measured:
+        note("No trial here was judged.")
+        return
+    if source.main_score not in measured or measure_name(source.main_score) is None:
+        known = ", ".join(name for name in measured if measure_name(name)) or "none"
+        raise ConfigError(f"--main-score {source.main_score!r} is no measure that mteb and these trials have: {known}")
     of_model: dict[Model, list[Entry]] = {}
-    for entry in entries:
+    for entry in _entries(source, note):
         of_model.setdefault(entry.model, []).append(entry)
     for model, members in of_model.items():
         yield from _of_model(model, members, source, note)
@@ -93,49 +101,54 @@ def _entries(source: Source, note: Note) -> list[Entry]:
         unnamed = [name for name in result.quality.means if measure_name(name) is None]
         if unnamed:
             note(f"mteb has no name for {', '.join(unnamed)}: left out of its files.")
+        if result.trial.max_queries is not None:
+            note(
+                f"Figures of a sample of {judged_queries(result):,} queries are not those of the task: do not publish."
+            )
         entry = Entry(result, model_of(result), tasks[result.trial.dataset])
         found.setdefault((quality_key(result.trial), result.trial.depth, entry.model.name), entry)
     return list(found.values())
 
 
-def _tasks(source: Source, note: Note) -> dict[str, str]:
-    """A trial's dataset -> the name of its task: as asked, as its card has it, or the dataset's own."""
-    datasets = {result.trial.dataset: dataset_name(result) for result in source.results}
+def _tasks(source: Source, note: Note) -> dict[str, Task]:
+    """A trial's dataset -> its task: as asked, as its card has it, or by the dataset's own name."""
+    datasets = {result.trial.dataset: dataset_name(result) for result in source.results if result.quality}
     for asked in source.tasks:
         if asked not in datasets and asked not in datasets.values():
-            raise ConfigError(f"--task {asked}=…: there is no such dataset here; there is {_listed(datasets.values())}")
-    named: dict[str, str] = {}
+            raise ConfigError(
+                f"--task {asked}=…: there is no such dataset here; there is {', '.join(datasets.values())}"
+            )
+    named: dict[str, Task] = {}
     for path, name in datasets.items():
-        task = source.tasks.get(path) or source.tasks.get(name) or _from_card(path)
+        given = source.tasks.get(path) or source.tasks.get(name)
+        task = Task(task_file_name(given)) if given else _from_card(path)
         if task is None:
             note(
                 f"{name} has no card that says mteb's name of it: its own stands there (--task '{name}=TASK' names it)."
             )
-        named[path] = task_file_name(task or name)
-    by_task: dict[str, str] = {}
+        named[path] = task or Task(task_file_name(name))
+    by_task: dict[Task, str] = {}
     for path, task in named.items():
         if by_task.setdefault(task, path) != path:
             raise ConfigError(
-                f"{path} and {by_task[task]} would both be the task {task}; name one with --task {path}=…"
+                f"{path} and {by_task[task]} would both be the task {task.name}; name one with --task '{path}=TASK'"
             )
     return named
 
 
-def _listed(names: Any) -> str:
-    return ", ".join(dict.fromkeys(names))
-
-
-def _from_card(dataset: str) -> str | None:
+def _from_card(dataset: str) -> Task | None:
     if not dataset.startswith(_CARD):
         return None
     from bench.fetch import find_card
 
-    return find_card(dataset.removeprefix(_CARD)).mteb or None
+    card = find_card(dataset.removeprefix(_CARD))
+    subset = next((origin.subset for origin in card.origins if origin.subset), "default")
+    return Task(card.mteb, subset) if card.mteb else None
 
 
 def _of_model(model: Model, entries: Sequence[Entry], source: Source, note: Note) -> Iterator[File]:
     """A model's files; those of several settings are in a folder each, as mteb keeps experiments."""
-    by_place: dict[tuple[str, str], int] = {}
+    by_place: dict[tuple[Task, str], int] = {}
     for entry in entries:
         by_place[entry.task, entry.split] = by_place.get((entry.task, entry.split), 0) + 1
     several = max(by_place.values()) > 1
@@ -145,19 +158,15 @@ def _of_model(model: Model, entries: Sequence[Entry], source: Source, note: Note
             f"{model.name} was run with several settings ({', '.join(varied)}): its files are under experiments/, and "
             'load_results(load_experiments="match_name") reads them.'
         )
-    written: dict[str, tuple[dict[str, Any], dict[str, list[Entry]]]] = {}
+    written: dict[str, tuple[dict[str, Any], dict[str, list[Entry]]]] = {}  # folder -> settings, task's name -> entries
     for entry in entries:
-        settings = {name: _json_value(getattr(entry.result.trial, name)) for name in varied}
+        settings = {name: getattr(entry.result.trial, name) for name in varied}
         folder = f"mteb/results/{model.folder}" + (f"/experiments/{experiment_folder(settings)}" if settings else "")
-        written.setdefault(folder, (settings, {}))[1].setdefault(entry.task, []).append(entry)
+        written.setdefault(folder, (settings, {}))[1].setdefault(entry.task.name, []).append(entry)
     for folder, (settings, tasks) in written.items():
         yield _json(f"{folder}/model_meta.json", _meta(model, settings))
         for task, members in tasks.items():
             yield _json(f"{folder}/{task}.json", _task_result(task, members, source.main_score))
-
-
-def _json_value(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _meta(model: Model, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,11 +183,14 @@ def _meta(model: Model, settings: Mapping[str, Any]) -> dict[str, Any]:
 def _task_result(task: str, entries: Sequence[Entry], main_score: str) -> dict[str, Any]:
     first = entries[0].result
     started = [entry.result.started_at for entry in entries if entry.result.started_at]
+    scores: dict[str, list[dict[str, Any]]] = {}
+    for entry in entries:
+        scores.setdefault(entry.split, []).append(_scores(entry, main_score))
     return {
         "dataset_revision": str(first.dataset.get("revision") or "not stated"),
         "task_name": task,
         "mteb_version": None,
-        "scores": {entry.split: [_scores(entry, main_score)] for entry in entries},
+        "scores": scores,
         "evaluation_time": None,
         "kg_co2_emissions": None,
         "date": datetime.fromisoformat(max(started)).timestamp() if started else None,
@@ -196,7 +208,7 @@ def _scores(entry: Entry, main_score: str) -> dict[str, Any]:
     return {
         **{name: mean for name, mean in named.items() if name is not None},
         "main_score": means[main_score],
-        "hf_subset": "default",
+        "hf_subset": entry.task.subset,
         "languages": languages(list(entry.result.dataset.get("languages") or ())),
         **(before if entry.result.trial.reranker else {}),
     }
@@ -211,9 +223,7 @@ def _origin(result: TrialResult) -> dict[str, Any]:
         "depth": trial.depth,
         "dataset": result.dataset.get("name"),
         "checksum": result.dataset.get("checksum"),
-        "queries": max((len(values) for values in result.quality.per_query.values()), default=0)
-        if result.quality
-        else 0,
+        "queries": judged_queries(result),
         "version": result.environment.get("packages", {}).get("rerankbench"),
     }
 

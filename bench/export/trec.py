@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from bench.export.source import File, Note, Source
-from bench.report.words import clean
+from bench.report.words import clean, plural
 from bench.store import Store, format_qrels, format_run, parse_qrels, parse_run, set_name, slug
 from bench.types import StoreError, TrialResult
 
@@ -19,19 +19,23 @@ def files(source: Source, note: Note) -> Iterator[File]:
     """One run for each trial that was judged, the first stage's beside it where a reranker changed it; each set's
     judgements once."""
     store, seen = Store(source.folder, to_read=True), set[str]()
+    without: dict[str, list[str]] = {}
     for result in source.results:
         if result.run_file is None:
-            note(f"No run of {clean(result.trial.pipeline)} ({result.trial.id}): {_why_none(result)}.")
+            without.setdefault(_why_none(result), []).append(f"“{clean(result.trial.pipeline)}” ({result.trial.id})")
             continue
         of_set = set_name(result.trial, result.dataset)
         if of_set not in seen:
             seen.add(of_set)
             yield from _qrels(store, of_set, note)
         yield from _runs(store, result, of_set)
+    for why, trials in without.items():
+        more = f" and {plural(len(trials) - 1, 'other trial')}" if len(trials) > 1 else ""
+        note(f"No run of {trials[0]}{more}: {why}.")
 
 
 def _why_none(result: TrialResult) -> str:
-    return "nothing of it can be judged" if result.status == "ok" else f"it ended as {result.status}"
+    return "nothing there can be judged" if result.status == "ok" else f"ended as {result.status}"
 
 
 def _qrels(store: Store, of_set: str, note: Note) -> Iterator[File]:

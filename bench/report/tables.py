@@ -168,10 +168,9 @@ def _order_of_ties(quality: Quality | None) -> Cell:
     name, widest = max(quality.ties.items(), key=lambda item: item[1].high - item[1].low)
     if widest.high == widest.low:
         return Cell("0")
-    width = f"{widest.high - widest.low:.3f}"
-    return Cell(
-        "under 0.001" if width == "0.000" else width,
-        f"{words.measure_title(name)} {widest.low:.3f}–{widest.high:.3f}",
+    width, title = f"{widest.high - widest.low:.3f}", words.measure_title(name)
+    return (
+        Cell("under 0.001", title) if width == "0.000" else Cell(width, f"{title} {widest.low:.3f}–{widest.high:.3f}")
     )
 
 

@@ -59,13 +59,18 @@ def print_claims(rulings: Sequence[Ruling], console: Console) -> None:
 
     from bench.report.claims import claims_table, tally
 
-    for head, claimed, measured, verdict, why in claims_table(rulings).rows:
-        name = " · ".join(part for part in (head.text, head.note) if part)
-        found = f"{measured.text} ({measured.note})" if measured.note else measured.text
-        style = _VERDICT_STYLES.get(verdict.text, "")
-        console.print(Text.assemble((f"{verdict.text:<18}", style), (name, "bold")))
-        console.print(Padding(Text(f"claimed {claimed.text}, measured {found}"), (0, 0, 0, 18)))
-        console.print(Padding(Text(why.text, style="dim"), (0, 0, 0, 18)))
+    def line(text: str, style: str = "") -> None:
+        console.print(Padding(Text(text, style=style), (0, 0, 0, 18)))
+
+    for ruling in rulings:
+        for head, claimed, measured, verdict, why in claims_table([ruling]).rows:
+            name = " · ".join(part for part in (head.text, head.note) if part)
+            found = f"{measured.text} ({measured.note})" if measured.note else measured.text
+            console.print(Text.assemble((f"{verdict.text:<18}", _VERDICT_STYLES.get(verdict.text, "")), (name, "bold")))
+            line(f"claimed {claimed.text}, measured {found}")
+            line(why.text, "dim")
+        if ruling.deviations:
+            line(f"Otherwise than claimed: {words.clean('; '.join(ruling.deviations))}", "dim")
     console.print(tally(rulings), highlight=False)
 
 

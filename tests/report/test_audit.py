@@ -57,7 +57,7 @@ def test_the_widest_range_and_the_unjudged_share_stand_in_the_table(results):
     assert [cell.text for cell in column(three, "Order of ties")] == ["0.100", "0", "–"]
     assert [cell.text for cell in column(three, "Unjudged@10")] == ["25.0%", "–", "–"]
     (tiny,) = column([with_ties(results[0], {"map": TieRange(0.5, 0.5, 0.5001)})], "Order of ties")
-    assert tiny.text == "under 0.001"
+    assert (tiny.text, tiny.note) == ("under 0.001", "MAP")
 
 
 def test_the_table_of_rows_has_them_too(results):
