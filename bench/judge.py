@@ -75,5 +75,6 @@ def dataset_facts(dataset: Dataset) -> dict[str, Any]:
         "revision": dataset.revision,
         "checksum": dataset.checksum,
         "description": dataset.description,
+        **({"own_documents": "left out of rankings"} if dataset.drops_own_id else {}),
         "notices": [str(notice) for notice in dataset.notices],
     }

@@ -22,13 +22,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Ready to answer: models loaded, corpus indexed. ``texts`` maps document id -> what the reranker reads."""
+    """Ready to answer: models loaded, corpus indexed. ``texts`` maps document id -> what the reranker reads.
+
+    ``drops_own_id``: a document whose id is the query's own is no candidate.
+    """
 
     retriever: Retriever
     reranker: Reranker | None
     texts: Mapping[str, str]
     depth: int
     instruction: str
+    drops_own_id: bool = False
 
     def answer(
         self,
@@ -42,7 +46,7 @@ class Pipeline:
         for scores that are missing or not finite.
         """
         stages = stages or Stopwatch()
-        first_stage = self.retriever.search(queries, self.depth, stages)
+        first_stage = self._candidates(queries, stages)
         if self.reranker is None:
             return Answer(first_stage, first_stage, Work())
         requests = self.requests(queries, first_stage)
@@ -53,6 +57,15 @@ class Pipeline:
                 for query, scores in zip(queries, scored.scores, strict=True)
             }
         return Answer(run, first_stage, scored.work)
+
+    def _candidates(self, queries: Sequence[Query], stages: Stopwatch) -> Run:
+        if not self.drops_own_id:
+            return self.retriever.search(queries, self.depth, stages)
+        found = self.retriever.search(queries, self.depth + 1, stages)
+        return {
+            query_id: tuple(doc for doc in ranking if doc.doc_id != query_id)[: self.depth]
+            for query_id, ranking in found.items()
+        }
 
     def requests(self, queries: Sequence[Query], first_stage: Run) -> list[Request]:
         """What the reranker is asked: each query with the texts of its candidates."""

@@ -13,20 +13,25 @@ from bench.types import DataError
 
 CARD = "dataset.toml"
 _TEXTS = ("name", "licence", "revision", "description")
-_KEYS = (*_TEXTS, "languages", "checksums")
+_KEYS = (*_TEXTS, "languages", "drops_own_id", "checksums")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DATA_FILE = re.compile(r"corpus\.jsonl|queries\.jsonl|qrels/[^/]+\.tsv")
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """``checksums``: file name in the set, without ``.gz`` -> sha256 of its decompressed bytes, in hexadecimal."""
+    """``checksums``: file name in the set, without ``.gz`` -> sha256 of its decompressed bytes, in hexadecimal.
+
+    ``drops_own_id``: a document whose id is the query's own is no answer to it, and is left out of every ranking. So
+    BEIR and mteb do where queries are documents of the corpus (ArguAna, Quora and others).
+    """
 
     name: str
     languages: tuple[str, ...] = ()
     licence: str = "not stated"
     revision: str = "not stated"
     description: str = ""
+    drops_own_id: bool = False
     checksums: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -42,7 +47,11 @@ def read_card(folder: Path) -> Card:
     texts = {key: _text(path, key, values[key]) for key in _TEXTS if key in values}
     name = texts.pop("name", "").strip() or folder.resolve().name
     checksums = _checksums(path, values.get("checksums", {}))
-    return Card(name=name, languages=_languages(path, values.get("languages", [])), checksums=checksums, **texts)
+    languages = _languages(path, values.get("languages", []))
+    drops = values.get("drops_own_id", False)
+    if not isinstance(drops, bool):
+        raise DataError(f"drops_own_id is {drops!r}; expected true or false", path)
+    return Card(name=name, languages=languages, drops_own_id=drops, checksums=checksums, **texts)
 
 
 def verify(card: Card, folder: Path, found: Mapping[str, str]) -> None:

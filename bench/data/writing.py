@@ -80,6 +80,7 @@ def _toml(card: Card) -> str:
         "languages": list(card.languages),
     }  # fmt: skip
     head = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
+    head += "drops_own_id = true\n" if card.drops_own_id else ""
     if not card.checksums:
         return head
     return head + "\n[checksums]\n" + "".join(f'"{name}" = "{value}"\n' for name, value in card.checksums.items())

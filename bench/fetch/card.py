@@ -12,6 +12,7 @@
     corpus: 5183                       # documents, and judged queries of that split; left out where not known
     queries: 300
     judgements: 339                    # pairs judged relevant (a grade above 0): published for every set
+    drops_own_id: true                 # published figures leave out a document whose id is the query's; default false
     origins:                           # the first is tried first
       - {kind: hub, place: mteb/scifact, layout: mteb-retrieval, revision: …}
     note: What a reader should know before comparing figures.
@@ -95,6 +96,7 @@ class SetCard:
     queries: int | None
     judgements: int | None
     note: str
+    drops_own_id: bool = False
 
 
 def all_cards() -> tuple[SetCard, ...]:
@@ -161,6 +163,7 @@ def read_set_card(path: Path) -> SetCard:
         queries=said.queries,
         judgements=said.judgements,
         note=" ".join(said.note.split()),
+        drops_own_id=said.drops_own_id,
     )
 
 
@@ -192,6 +195,7 @@ class _Card(_Strict):
     corpus: int | None = Field(default=None, ge=1)
     queries: int | None = Field(default=None, ge=1)
     judgements: int | None = Field(default=None, ge=1)
+    drops_own_id: bool = False
     origins: list[_Origin]
     note: str = ""
 

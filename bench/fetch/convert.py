@@ -137,7 +137,7 @@ def _as_expected(made: Made, card: SetCard) -> None:
 
 def _card_on_disk(raw: Raw, card: SetCard) -> Card:
     about = " ".join(text for text in (card.description, card.note, *raw.notes) if text)
-    return Card(card.name, card.languages, card.licence, raw.revision, about)
+    return Card(card.name, card.languages, card.licence, raw.revision, about, card.drops_own_id)
 
 
 def _add_checksums(folder: Path, split: str) -> None:

@@ -119,6 +119,8 @@ def _facts(card: SetCard, folder: Path | None) -> Iterator[tuple[str, str]]:
     yield "documents", _number(card.corpus)
     yield "queries", _number(card.queries)
     yield "relevant", _number(card.judgements) + (" pairs" if card.judgements else "")
+    if card.drops_own_id:
+        yield "rankings", "a document whose id is the query's is left out, as published figures have it"
     for number, origin in enumerate(card.origins, 1):
         for at, line in enumerate(_origin(origin)):
             yield ("from" if number == 1 and at == 0 else ""), (f"{number}. {line}" if at == 0 else f"   {line}")
