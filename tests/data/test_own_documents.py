@@ -18,7 +18,8 @@ from bench.types import DataError, Dataset, Document, Query, Run
 @pytest.fixture
 def folders(tmp_path: Path) -> dict[bool, Path]:
     """Arguments that are queries as well, with and without the rule."""
-    texts = {"a": "taxes on sugar save lives", "b": "taxes on sugar hurt the poor", "c": "sugar taxes raise money"}
+    texts = {"a": "taxes on sugar save lives", "b": "taxes on sugar hurt the poor", "c": "taxes on sugar raise money"}
+    texts |= {f"other-{n}": f"an argument about {word}" for n, word in enumerate(("roads", "bees", "rain", "maps"))}
     return {
         drops: write_beir(
             tmp_path / str(drops),
@@ -39,10 +40,11 @@ def answered(dataset: Dataset, depth: int) -> Run:
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_the_querys_own_document_gives_its_place_to_the_next(folders: dict[bool, Path], depth: int) -> None:
-    kept, dropped = (answered(load_dataset(folders[drops]), depth) for drops in (False, True))
+    dropped, kept = answered(load_dataset(folders[True]), depth), answered(load_dataset(folders[False]), depth + 1)
     assert kept["a"][0].doc_id == "a"
-    assert [doc.doc_id for doc in dropped["a"]] == ["b", "c"][:depth]
-    assert dropped["z"] == kept["z"]
+    assert dropped["a"] == kept["a"][1:]
+    assert len(dropped["a"]) == depth
+    assert dropped["z"] == kept["z"][:depth]
 
 
 def test_the_rule_is_part_of_what_a_set_is(folders: dict[bool, Path]) -> None:
