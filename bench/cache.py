@@ -3,18 +3,22 @@
 An entry is two files: ``<name>.npy`` and ``<name>.json`` (what it is, and the sha256 of the ``.npy``). Both are written
 under another name and moved into place, the ``.json`` last: an entry without one is not there. An entry that does not
 match its checksum is renamed to ``*.damaged``, told in the log, and computed anew.
+
+Vectors are written as they come, some rows at a time, and read through a memory map: neither takes memory for all.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -45,7 +49,7 @@ class EmbeddingKey:
     normalised: bool
     libraries: tuple[str, ...]
 
-    def name(self, texts: Sequence[str]) -> str:
+    def name(self, texts: Iterable[str]) -> str:
         """sha256 (hexadecimal) over this key and the texts in their order."""
         digest = hashlib.sha256(canonical_json(asdict(self)).encode())
         for text in texts:
@@ -61,16 +65,19 @@ class EmbeddingCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def get_or_compute(self, key: EmbeddingKey, texts: Sequence[str], compute: Callable[[], Vectors]) -> Vectors:
-        """The vectors of ``texts``, float32 of shape (texts, dimensions): from disk, or from ``compute`` and then kept.
+    def get_or_compute(
+        self, key: EmbeddingKey, texts: Iterable[str], count: int, compute: Callable[[], Iterable[Vectors]]
+    ) -> Vectors:
+        """The vectors of ``count`` texts, float32 of shape (count, dimensions), mapped from disk, not to be written to.
 
-        Raises StoreError when the folder cannot be written.
+        ``texts`` are gone through once. ``compute`` is called where they are not kept; it gives the rows in order, as
+        many at a time as it likes. Raises StoreError when the folder cannot be written.
         """
         array = self.folder / f"{key.name(texts)}.npy"
-        vectors = _read(array, len(texts))
+        vectors = _read(array, count)
         if vectors is None:
-            vectors = compute()
-            _write(array, vectors, {"key": asdict(key), "texts": len(texts)})
+            _write(array, compute(), count, {"key": asdict(key), "texts": count})
+            vectors = _mapped(array)
         return vectors
 
 
@@ -83,7 +90,7 @@ def _read(array: Path, count: int) -> Vectors | None:
         with array.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != stated:
                 raise ValueError("its checksum is another")
-        vectors = np.load(array, allow_pickle=False)
+        vectors = _mapped(array)
         if not isinstance(vectors, np.ndarray) or vectors.dtype != np.float32 or vectors.shape[:1] != (count,):
             raise ValueError(f"it does not hold {count} rows of float32")
     except (OSError, EOFError, ValueError, LookupError, TypeError) as error:
@@ -95,28 +102,63 @@ def _read(array: Path, count: int) -> Vectors | None:
     return vectors
 
 
-def _write(array: Path, vectors: Vectors, facts: dict[str, Any]) -> None:
-    try:
+def _mapped(array: Path) -> Vectors:
+    vectors: Vectors = np.load(array, mmap_mode="r", allow_pickle=False)
+    return vectors
+
+
+def _write(array: Path, blocks: Iterable[Vectors], count: int, facts: dict[str, Any]) -> None:
+    """Write the rows as they come; what ``blocks`` raises passes through and leaves nothing behind."""
+    rest = iter(blocks)
+    first = next(rest)  # before anything is written, for it tells the number of dimensions
+    digest, rows = hashlib.sha256(), 0
+    with _telling(array.parent):
         array.parent.mkdir(parents=True, exist_ok=True)
-        _replace(array, lambda file: np.save(file, vectors, allow_pickle=False))
-        with array.open("rb") as file:
-            facts["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
-        _replace(array.with_suffix(".json"), lambda file: file.write(canonical_json(facts).encode()))
+    with _replaced(array) as file:
+
+        def write(data: bytes | memoryview) -> None:
+            with _telling(array.parent):
+                file.write(data)
+            digest.update(data)
+
+        write(_header((count, first.shape[1])))
+        for block in chain([first], rest):
+            write(np.ascontiguousarray(block, dtype=np.float32).data.cast("B"))
+            rows += len(block)
+        if rows != count:
+            raise ValueError(f"{rows} vectors came for {count} texts")
+    facts["sha256"] = digest.hexdigest()
+    with _replaced(array.with_suffix(".json")) as file, _telling(array.parent):
+        file.write(canonical_json(facts).encode())
+
+
+def _header(shape: tuple[int, int]) -> bytes:
+    held = io.BytesIO()
+    np.lib.format.write_array_header_1_0(held, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return held.getvalue()
+
+
+@contextmanager
+def _telling(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        raise StoreError(
-            f"the embeddings cannot be kept in {array.parent}: {error}; free space or name another"
-        ) from error
+        raise StoreError(f"the embeddings cannot be kept in {folder}: {error}; free space or name another") from error
 
 
-def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Have ``path`` hold what ``write`` writes, at once or not at all."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+@contextmanager
+def _replaced(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that takes the place of ``path`` when all went well, and is gone otherwise."""
+    with _telling(path.parent):
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
+            yield file
+            with _telling(path.parent):
+                file.flush()
+                os.fsync(file.fileno())
+        with _telling(path.parent):
+            Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise

@@ -13,9 +13,10 @@ from typing import Any
 from bench.data.card import read_card, verify
 from bench.data.files import TextFile
 from bench.data.notices import Tally
-from bench.data.qrels import and_more, read_qrels
-from bench.data.records import read_records, text_field
-from bench.types import DataError, Dataset, Document, Qrels, Query
+from bench.data.qrels import read_qrels
+from bench.data.read_corpus import read_corpus
+from bench.data.records import read_records, refuse_repeated, text_field
+from bench.types import DataError, Dataset, Qrels, Query
 
 _ENDINGS = (".tsv", ".tsv.gz")
 
@@ -39,9 +40,11 @@ def load_dataset(path: Path, split: str = "test") -> Dataset:
 
     Its queries are those with at least one positive grade in the split, in the order of ``queries.jsonl``; its qrels
     are those queries' judgements, grades of 0 among them. Its checksum is the sha256 over one line per file, name and
-    sha256 of the decompressed bytes: compressing a file does not change it. The card does not enter into it.
+    sha256 of the decompressed bytes: compressing a file does not change it. Of the card only ``drops_own_id``
+    enters into it, since it changes rankings.
 
-    Raises DataError, and nothing else, for whatever is in the files.
+    A large corpus stays on disk (see ``read_corpus``). Raises DataError, and nothing else, for whatever is in the
+    files; StoreError where the disk does not take the decompressed copy of a large corpus.
     """
     known = splits(path)
     if split not in known:
@@ -49,9 +52,9 @@ def load_dataset(path: Path, split: str = "test") -> Dataset:
     tally = Tally()
     card = read_card(path)
     files = [TextFile(path, name) for name in ("corpus.jsonl", "queries.jsonl", f"qrels/{split}.tsv")]
-    corpus = _read_corpus(files[0], tally)
+    corpus, ids = read_corpus(files[0], tally)
     queries, query_lines = _read_queries(files[1], tally)
-    qrels = read_qrels(files[2], queries.keys(), {document.id for document in corpus}, tally)
+    qrels = read_qrels(files[2], queries.keys(), ids, tally)
     checksums = {file.name: file.checksum for file in files}
     verify(card, path, checksums)
     scored = _scored(files[2], queries, qrels, tally)
@@ -64,36 +67,15 @@ def load_dataset(path: Path, split: str = "test") -> Dataset:
         corpus=corpus,
         queries=scored,
         qrels={query.id: qrels[query.id] for query in scored},
-        checksum=_combined(checksums),
+        checksum=_combined(checksums | ({"drops_own_id": "true"} if card.drops_own_id else {})),
         path=path,
         languages=card.languages,
         licence=card.licence,
         revision=card.revision,
         description=card.description,
+        drops_own_id=card.drops_own_id,
         notices=tally.notices(),
     )
-
-
-def _read_corpus(file: TextFile, tally: Tally) -> tuple[Document, ...]:
-    documents: dict[str, Document] = {}
-    repeated: list[tuple[str, int]] = []
-    for line, identifier, record in read_records(file, tally):
-        if identifier in documents:
-            repeated.append((identifier, line.number))
-        if record.get("title", "") is None:
-            tally.add("title is null, read as empty", line.place)
-            record["title"] = ""
-        title = text_field(file, line, record, "title") if "title" in record else ""
-        document = Document(identifier, text_field(file, line, record, "text"), title)
-        if not document.content:
-            tally.add("document has neither title nor text, kept", line.place)
-        if not record.keys() <= {"_id", "title", "text", "metadata"}:
-            tally.add("document has fields other than _id, title, text and metadata, not read", line.place)
-        documents[identifier] = document
-    _refuse_repeated(file, repeated)
-    if not documents:
-        raise file.error("the corpus has no documents; expected one object a line with _id, title and text")
-    return tuple(documents.values())
 
 
 def _read_queries(file: TextFile, tally: Tally) -> tuple[dict[str, Query], dict[str, int]]:
@@ -106,7 +88,7 @@ def _read_queries(file: TextFile, tally: Tally) -> tuple[dict[str, Query], dict[
             repeated.append((identifier, line.number))
         queries[identifier] = Query(identifier, text_field(file, line, record, "text"), _metadata(record))
         numbers[identifier] = line.number
-    _refuse_repeated(file, repeated)
+    refuse_repeated(file, repeated)
     if not queries:
         raise file.error("there are no queries; expected one object a line with _id and text")
     return queries, numbers
@@ -118,12 +100,6 @@ def _metadata(record: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(further.get("metadata"), dict):
         return {**further.pop("metadata"), **further}
     return further
-
-
-def _refuse_repeated(file: TextFile, repeated: list[tuple[str, int]]) -> None:
-    if repeated:
-        identifier, number = repeated[0]
-        raise file.error(f"the id {identifier!r} was given above{and_more(len(repeated) - 1)}; ids are unique", number)
 
 
 def _scored(file: TextFile, queries: Mapping[str, Query], qrels: Qrels, tally: Tally) -> tuple[Query, ...]:

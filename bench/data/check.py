@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 from bench.data.beir import load_dataset, splits
@@ -54,14 +55,21 @@ def _check_split(path: Path, split: str) -> SplitReport:
 
 def count(dataset: Dataset) -> Counts:
     """The counts of a dataset; lengths in characters, of title and text together. Judgements are of scored queries."""
-    contents = [document.content for document in dataset.corpus]
+    empty = chars = 0
+    digests: set[bytes] = set()
+    for document in dataset.corpus:
+        content = document.content
+        empty += not content
+        chars += len(content)
+        if content:
+            digests.add(blake2b(content.encode(), digest_size=16).digest())  # a text itself may be too much to keep
+    documents = len(dataset.corpus)
     grades = Counter(grade for judged in dataset.qrels.values() for grade in judged.values())
-    filled = [content for content in contents if content]
     return Counts(
-        documents=len(contents),
-        empty_documents=len(contents) - len(filled),
-        duplicate_texts=len(filled) - len(set(filled)),
-        mean_document_chars=sum(map(len, contents)) / len(contents),
+        documents=documents,
+        empty_documents=empty,
+        duplicate_texts=documents - empty - len(digests),
+        mean_document_chars=chars / documents,
         queries=len(dataset.queries),
         mean_query_chars=sum(len(query.text) for query in dataset.queries) / len(dataset.queries),
         judgements=grades.total(),

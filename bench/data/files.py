@@ -19,11 +19,15 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line without its end. ``number`` is 1-based; ``place`` is ``<name in the set>:<number>``."""
+    """One line without its end. ``number`` is 1-based; ``place`` is ``<name in the set>:<number>``.
+
+    ``start`` is where its first byte lies in the decompressed file.
+    """
 
     number: int
     text: str
     place: str
+    start: int
 
 
 class TextFile:
@@ -50,18 +54,20 @@ class TextFile:
         Raises DataError for a file that cannot be read, a damaged gzip stream, and bytes that are not UTF-8.
         """
         self._digest = hashlib.sha256()
-        number = 0
+        number = end = 0
         try:
-            with self._open() as stream:
+            with self.open() as stream:
                 for number, raw in enumerate(stream, start=1):
                     self._digest.update(raw)
+                    end += len(raw)
                     place = f"{self.name}:{number}"
-                    text = self._decode(_without_mark(raw, number, place, tally), number)
+                    unmarked = _without_mark(raw, number, place, tally)
+                    text = self._decode(unmarked, number)
                     if text.endswith("\r"):
                         text = text[:-1]
                         tally.add("line ends in CR LF (Windows), read as LF", place)
                     if text.strip():
-                        yield Line(number, text, place)
+                        yield Line(number, text, place, end - len(unmarked))
                     else:
                         tally.add("blank line, skipped", place)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -70,8 +76,13 @@ class TextFile:
         except OSError as error:
             raise self.error(f"cannot be read: {error.strerror or error}") from error
 
-    def _open(self) -> IO[bytes] | gzip.GzipFile:
-        if self.path.name.endswith(".gz"):
+    @property
+    def compressed(self) -> bool:
+        return self.path.name.endswith(".gz")
+
+    def open(self) -> IO[bytes] | gzip.GzipFile:
+        """The decompressed bytes, from the start."""
+        if self.compressed:
             return gzip.open(self.path, "rb")
         return self.path.open("rb")
 

@@ -7,7 +7,7 @@ from collections.abc import Container
 
 from bench.data.files import Line, TextFile
 from bench.data.notices import Tally
-from bench.data.records import check_identifier
+from bench.data.records import and_more, check_identifier
 
 HEADER = ("query-id", "corpus-id", "score")
 MAX_GRADE = 1000
@@ -48,11 +48,6 @@ def read_qrels(
         first, message = unknown[0]
         raise file.error(f"{message}{and_more(len(unknown) - 1)}; add it or remove the judgement", first.number)
     return qrels
-
-
-def and_more(further: int) -> str:
-    """How many further lines have the same fault, as the end of a message."""
-    return "" if further == 0 else f" (and {further} more such line{'s' if further > 1 else ''})"
 
 
 def _check_header(file: TextFile, line: Line | None) -> None:

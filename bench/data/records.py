@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NoReturn
 
 from bench.data.files import Line, TextFile
 from bench.data.notices import Tally
+from bench.types import DataError
 
 
 def read_records(file: TextFile, tally: Tally) -> Iterator[tuple[Line, str, dict[str, Any]]]:
     """Per line its place, its id, and the whole object. Raises DataError for what is not an object with an id."""
     for line in file.lines(tally):
-        record = _parse(file, line)
+        record = parse_object(line.text, partial(file.error, line=line.number))
         yield line, _identifier(file, line, record, tally), record
 
 
@@ -27,6 +29,18 @@ def text_field(file: TextFile, line: Line, record: dict[str, Any], field: str) -
     return value
 
 
+def refuse_repeated(file: TextFile, repeated: list[tuple[str, int]]) -> None:
+    """Raise DataError when there are ids that were given before, each with the number of its line."""
+    if repeated:
+        identifier, number = repeated[0]
+        raise file.error(f"the id {identifier!r} was given above{and_more(len(repeated) - 1)}; ids are unique", number)
+
+
+def and_more(further: int) -> str:
+    """How many further lines have the same fault, as the end of a message."""
+    return "" if further == 0 else f" (and {further} more such line{'s' if further > 1 else ''})"
+
+
 def check_identifier(file: TextFile, line: Line, identifier: str) -> str:
     """The id unchanged. Raises DataError when it could not be a column of a run file."""
     if not identifier:
@@ -37,20 +51,21 @@ def check_identifier(file: TextFile, line: Line, identifier: str) -> str:
     return identifier
 
 
-def _parse(file: TextFile, line: Line) -> dict[str, Any]:
+def parse_object(text: str, error: Callable[[str], DataError]) -> dict[str, Any]:
+    """The JSON object that ``text`` is; what is not one is raised as what ``error`` makes of a message."""
     try:
-        record = json.loads(line.text, object_pairs_hook=_object, parse_constant=_refuse_constant)
+        record = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
         # A lone surrogate ("\ud800") is legal JSON and illegal text: it could be neither encoded nor tokenised.
-        if "\\u" in line.text:
+        if "\\u" in text:
             json.dumps(record, ensure_ascii=False).encode()
-    except json.JSONDecodeError as error:
-        raise file.error(f"not JSON: {error.msg} at column {error.colno}", line.number) from error
-    except UnicodeEncodeError as error:
-        raise file.error("a \\u escape is half of a surrogate pair, which is not a character", line.number) from error
-    except (ValueError, RecursionError) as error:
-        raise file.error(f"not JSON that can be read: {error}", line.number) from error
+    except json.JSONDecodeError as fault:
+        raise error(f"not JSON: {fault.msg} at column {fault.colno}") from fault
+    except UnicodeEncodeError as fault:
+        raise error("a \\u escape is half of a surrogate pair, which is not a character") from fault
+    except (ValueError, RecursionError) as fault:
+        raise error(f"not JSON that can be read: {fault}") from fault
     if not isinstance(record, dict):
-        raise file.error(f"the line is {_kind(record)}; expected an object, {{…}}", line.number)
+        raise error(f"the line is {_kind(record)}; expected an object, {{…}}")
     return record
 
 

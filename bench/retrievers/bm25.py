@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 
+from bench.data import ids_of
 from bench.machine.meter import Stopwatch
 from bench.retrievers.okapi import OkapiIndex, build_okapi
 from bench.retrievers.tokens import tokenise
@@ -20,12 +21,12 @@ class OkapiRetriever:
     index_from_cache = False
 
     def __init__(self) -> None:
-        self._ids: list[str] = []
+        self._ids: Sequence[str] = ()
         self._index: OkapiIndex | None = None
 
     def index(self, corpus: Sequence[Document]) -> None:
         check_corpus(corpus)
-        self._ids = [document.id for document in corpus]
+        self._ids = ids_of(corpus)
         self._index = build_okapi(tokenise(document.content) for document in corpus)
 
     def search(self, queries: Sequence[Query], k: int, stages: Stopwatch | None = None) -> Run:

@@ -3,43 +3,43 @@
 Lucene's idf is positive for every word, so the documents with a word of the query are those with a score above 0; as
 for ``bm25``, only they are ranked.
 
-The library can save its index and map the files into memory. That is of no use here: a trial indexes its corpus in its
-own process, and the peak of its memory is that of indexing, several times the index, whatever becomes of it afterwards.
-What does lower that peak is to hand the library numbers for words, so that no text of the corpus is kept twice.
+A corpus that lies on disk has its index there too, in ``folder``: mapped into memory, and found by the next process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bench.data import ids_of
+from bench.data.corpus import DiskCorpus
 from bench.machine.meter import Stopwatch
+from bench.retrievers.bm25s_index import build, kept
 from bench.retrievers.tokens import tokenise
 from bench.retrievers.topk import best, check_corpus, check_k
 from bench.types import Document, Query, Ranking, Run
 
 
 class Bm25sRetriever:
-    index_from_cache = False
+    """``folder`` is where indices are kept; without one, every index is made in memory."""
 
-    def __init__(self) -> None:
-        self._ids: list[str] = []
+    def __init__(self, folder: Path | None = None) -> None:
+        self.index_from_cache = False
+        self._folder = folder
+        self._ids: Sequence[str] = ()
         self._model: Any = None
-        self._words: Container[str] | None = None
 
     def index(self, corpus: Sequence[Document]) -> None:
-        import bm25s
-
         check_corpus(corpus)
-        self._ids = [document.id for document in corpus]
-        words: dict[str, int] = {}
-        numbers = [[words.setdefault(word, len(words)) for word in tokenise(document.content)] for document in corpus]
-        self._model, self._words = bm25s.BM25(), words
-        if words:  # the library cannot index a corpus without a single word
-            self._model.index((numbers, words), show_progress=False)
+        self._ids, self.index_from_cache = ids_of(corpus), False
+        if self._folder is not None and isinstance(corpus, DiskCorpus):
+            self._model, self.index_from_cache = kept(self._folder, corpus.checksum, corpus)
+        else:
+            self._model = build(corpus)
 
     def search(self, queries: Sequence[Query], k: int, stages: Stopwatch | None = None) -> Run:
         check_k(k)
@@ -47,9 +47,9 @@ class Bm25sRetriever:
             return {query.id: self._ranking(query.text, k) for query in queries}
 
     def _ranking(self, text: str, k: int) -> Ranking:
-        if self._words is None:
+        if self._model is None:
             raise RuntimeError("search() needs index() first")
-        known = [word for word in tokenise(text) if word in self._words]
+        known = [word for word in tokenise(text) if word in self._model.vocab_dict]
         if not known:
             return ()
         scores = self._model.get_scores(known)

@@ -1,17 +1,24 @@
 """``dense``: documents and queries as unit vectors of one embedding model, ranked by exact cosine similarity.
 
 Document vectors may come from a cache; query vectors never do, for embedding the query is part of a query's latency.
+
+Neither the texts of a corpus nor, with a cache, its vectors are held in memory: texts are embedded in windows and their
+vectors written as they come, and a search on the CPU goes over the mapped file in blocks (see ``nearest``). Another
+device is given them all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from bench.cache import EmbeddingCache, EmbeddingKey, Vectors
+from bench.data import ids_of
 from bench.hub import ModelFiles, resolve_model
 from bench.machine.device import resolve_dtype
 from bench.machine.meter import Stopwatch
@@ -24,6 +31,9 @@ from bench.types import ConfigError, Document, Query, Run, ScoreError, Trial
 
 CHUNK_TEXTS = 512
 """Documents embedded between two reports of progress, at least."""
+
+WINDOW_TEXTS = 2**13
+"""Documents whose texts and vectors are held together: enough that those of like length meet in a pass."""
 
 
 class DenseRetriever:
@@ -42,23 +52,21 @@ class DenseRetriever:
         self._encoder = encoder
         self._query_prompt, self._document_prompt = query_prompt, document_prompt
         self._cache, self._progress = cache, progress
-        self._ids: list[str] = []
+        self._ids: Sequence[str] = ()
         self._documents: Any = None
         self._order: Any = None
 
     def index(self, corpus: Sequence[Document]) -> None:
         """Embed ``corpus``, or read its vectors from the cache. Raises ScoreError for a vector that is not finite."""
-        import torch
-
         check_corpus(corpus)
-        self._ids = [document.id for document in corpus]
+        self._ids = ids_of(corpus)
         self.index_from_cache = True
-        texts = [document.content for document in corpus]
         if self._cache is None:
-            vectors = self._embed(texts)
+            vectors = np.concatenate(list(self._embed(corpus)))
         else:
-            vectors = self._cache.get_or_compute(self._document_key(), texts, lambda: self._embed(texts))
-        self._documents = torch.from_numpy(vectors).to(self._encoder.device)
+            texts = (document.content for document in corpus)
+            vectors = self._cache.get_or_compute(self._document_key(), texts, len(corpus), lambda: self._embed(corpus))
+        self._documents = as_tensor(vectors).to(self._encoder.device)
         self._order = tie_order(self._ids, self._encoder.device)
 
     def search(self, queries: Sequence[Query], k: int, stages: Stopwatch | None = None) -> Run:
@@ -76,9 +84,19 @@ class DenseRetriever:
                 for query, (scores, positions) in zip(queries, found, strict=True)
             }
 
-    def _embed(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of ``texts``, computed longest texts first, so that want of memory shows at once."""
+    def _embed(self, corpus: Sequence[Document]) -> Iterator[Vectors]:
+        """Vectors of the documents in their order, ``WINDOW_TEXTS`` at a time."""
         self.index_from_cache = False
+        documents = iter(corpus)
+        for start in range(0, len(corpus), WINDOW_TEXTS):
+            texts = [document.content for document in islice(documents, WINDOW_TEXTS)]
+            yield self._embed_window(texts, start, len(corpus))
+
+    def _embed_window(self, texts: Sequence[str], start: int, total: int) -> Vectors:
+        """Vectors of ``texts``, computed longest texts first, so that want of memory shows at once.
+
+        ``start`` is the place of the first among all ``total``.
+        """
         order: list[int] = []
         parts: list[Vectors] = []
         for batches in grouped(self._encoder.batches(texts, self._document_prompt), CHUNK_TEXTS):
@@ -87,10 +105,10 @@ class DenseRetriever:
                 [[texts[i] for i in batch] for batch in batches], self._document_prompt
             )
             vectors: Vectors = encoded.cpu().numpy()
-            self._check_finite(vectors, places)
+            self._check_finite(vectors, [start + place for place in places])
             parts.append(vectors)
             order += places
-            self._progress(len(order), len(texts))
+            self._progress(start + len(order), total)
         in_order = np.empty((len(texts), parts[0].shape[1]), dtype=np.float32)
         in_order[order] = np.concatenate(parts)
         return in_order
@@ -115,6 +133,15 @@ class DenseRetriever:
             normalised=True,
             libraries=library_versions(),
         )
+
+
+def as_tensor(vectors: Vectors) -> Any:
+    """The same memory as a tensor. Torch warns of memory that is not to be written to; nobody writes to it here."""
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(vectors)
 
 
 def load_dense(trial: Trial, device: str, cache: EmbeddingCache | None, progress: Progress) -> DenseRetriever:

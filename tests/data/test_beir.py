@@ -10,13 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from bench.data import load_dataset, splits
+from bench.data import load_dataset, read_corpus, splits
 from bench.types import DataError, Notice
 
 CORPUS = '{"_id": "d1", "title": "T", "text": "one"}\n{"_id": "d2", "text": "two"}\n'
 QUERIES = '{"_id": "q1", "text": "first"}\n{"_id": "q2", "text": "second", "metadata": {"a": 1}, "b": 2}\n'
 HEADER = "query-id\tcorpus-id\tscore\n"
 QRELS = HEADER + "q2\td2\t2\nq1\td1\t1\nq1\td2\t0\n"
+
+
+@pytest.fixture(params=[pytest.param(read_corpus.HELD_BYTES, id="held"), pytest.param(-1, id="on disk")], autouse=True)
+def shape(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is promised of a corpus in memory is promised of one on disk."""
+    monkeypatch.setattr(read_corpus, "HELD_BYTES", request.param)
+    monkeypatch.setenv("RERANKBENCH_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -109,11 +116,12 @@ def test_harmless_oddities_are_counted(
     folder: Path, name: str, content: str | bytes, count_and_line: tuple[int, int], text: str
 ) -> None:
     plain = load_dataset(folder)
+    documents = tuple(plain.corpus)
     write(folder, name, content)
     dataset = load_dataset(folder)
     count, line = count_and_line
     assert dataset.notices == (Notice(text, count, f"{name}:{line}"),)
-    assert dataset.corpus[:2] == plain.corpus
+    assert tuple(dataset.corpus[:2]) == documents
     assert (dataset.queries, dataset.qrels) == (plain.queries, plain.qrels)
 
 

@@ -12,10 +12,13 @@ import numpy as np
 import pytest
 
 from bench.cache import EmbeddingCache
+from bench.data import load_dataset, read_corpus
+from bench.data.corpus import DiskCorpus
 from bench.machine.meter import Stopwatch
 from bench.retrievers import dense as dense_module
 from bench.retrievers import load_retriever
 from bench.retrievers.dense import DenseRetriever
+from bench.retrievers.zipf import write_zipf
 from bench.types import DataError, Document, ModelError, Query, ScoreError, Trial, rank
 
 CORPUS = [Document(f"d{n}", text) for n, text in enumerate(["cat dog", "whale", "bread yeast", "server", "cat", "fox"])]
@@ -73,6 +76,43 @@ def test_small_chunks_change_nothing(make_model: Callable[..., Path], monkeypatc
     assert told == [(2, 6), (4, 6), (6, 6)]
     for query, ranking in parts.search(QUERIES, 3).items():
         assert [doc.doc_id for doc in ranking] == [doc.doc_id for doc in whole[query]]
+
+
+@pytest.mark.parametrize("window", [1, 2, 4, 6, 100])
+def test_windows_over_the_corpus_change_nothing(
+    make_model: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, window: int
+) -> None:
+    whole = load(make_model())
+    whole.index(CORPUS)
+    monkeypatch.setattr(dense_module, "WINDOW_TEXTS", window)
+    told: list[tuple[int, int]] = []
+    cache = EmbeddingCache(tmp_path / "cache")
+    parts = load_retriever(trial_of(make_model()), "cpu", cache, lambda done, total: told.append((done, total)))
+    parts.index(CORPUS)
+    assert told[-1] == (6, 6)
+    assert len(told) == -(-6 // window)
+    assert parts.search(QUERIES, 3) == whole.search(QUERIES, 3)
+
+
+def test_a_corpus_on_disk_is_gone_through_twice_and_then_once(
+    make_model: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To name its vectors and to embed it; and to name them, when they are there."""
+    monkeypatch.setattr(read_corpus, "HELD_BYTES", -1)
+    dataset = load_dataset(write_zipf(tmp_path / "set", documents=60, queries=5))
+    passes: list[int] = []
+    own = DiskCorpus.__iter__
+    monkeypatch.setattr(DiskCorpus, "__iter__", lambda corpus: passes.append(len(corpus)) or own(corpus))
+    monkeypatch.setattr(dense_module, "WINDOW_TEXTS", 16)
+    runs = []
+    for expected in ([60, 60], [60, 60, 60]):
+        retriever = load(make_model(), EmbeddingCache(tmp_path / "cache"))
+        retriever.index(dataset.corpus)
+        runs.append(retriever.search(dataset.queries, 10))
+        assert passes == expected
+    held = load(make_model())
+    held.index(tuple(dataset.corpus))
+    assert runs == [held.search(dataset.queries, 10)] * 2
 
 
 def test_each_side_has_its_own_prompt(make_model: Callable[..., Path]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.retrievers import nearest as module
+from bench.retrievers.dense import as_tensor
 from bench.retrievers.nearest import nearest, tie_order
 from bench.types import Ranking, ScoreError, rank
 
@@ -20,7 +22,7 @@ rows = st.lists(st.tuples(st.integers(-1, 1), st.integers(-1, 1)), min_size=1, m
 def found(queries: Any, documents: Any, ids: list[str], k: int, **blocks: int) -> list[Ranking]:
     import torch
 
-    asked, given = (torch.tensor(vectors, dtype=torch.float32) for vectors in (queries, documents))
+    asked, given = (torch.as_tensor(vectors, dtype=torch.float32) for vectors in (queries, documents))
     return [
         rank((ids[place], score) for place, score in zip(places.tolist(), scores.tolist(), strict=True))
         for scores, places in nearest(asked, given, tie_order(ids, "cpu"), k, **blocks)
@@ -41,6 +43,19 @@ def test_blocks_and_ties_change_nothing(
     random.shuffle(ids)
     blocks = {"block_scores": block_scores, "block_queries": block_queries}
     assert found(queries, documents, ids, k, **blocks) == all_ranked(queries, documents, ids, k)
+
+
+@settings(deadline=None)
+@given(rows, rows, st.integers(1, 30), st.integers(1, 60), st.randoms())
+def test_a_mapped_matrix_in_chunks_is_searched_as_one_in_memory(
+    queries: Any, documents: Any, k: int, block_scores: int, random: Any
+) -> None:
+    ids = [f"d{place}" for place in range(len(documents))]
+    random.shuffle(ids)
+    with TemporaryDirectory() as folder:
+        np.save(f"{folder}/vectors.npy", np.array(documents, dtype=np.float32))
+        mapped = as_tensor(np.load(f"{folder}/vectors.npy", mmap_mode="r"))
+        assert found(queries, mapped, ids, k, block_scores=block_scores) == all_ranked(queries, documents, ids, k)
 
 
 @pytest.mark.parametrize("block_scores", [1, 7, 64, 2**20])
