@@ -12,6 +12,9 @@ from bench.hub import ModelFiles, located, resolve_model
 from bench.judge import dataset_facts
 from bench.machine.device import optional_versions, package_versions, resolve_device, resolve_dtype
 from bench.rerankers import check_engine, choose_engine, engine_class, extras
+from bench.retrievers import advice
+from bench.retrievers.given import Lists, find_lists
+from bench.sources.spec import label
 from bench.synthetic import drawn_facts, is_drawn, parse_drawn
 from bench.trial import load_trial_dataset, uses_model
 from bench.types import Dataset, Hub, Progress, RerankBenchError, Trial
@@ -65,6 +68,10 @@ def prepare_each(trials: Sequence[Trial], base: Path, tell: Progress) -> list[Pr
     return found
 
 
+def _software() -> str:
+    return ", ".join(f"{name} {version}" for name, version in package_versions().items())
+
+
 @dataclass
 class _Finder:
     """Looks inputs up, each once: what is found, and what is not."""
@@ -74,12 +81,18 @@ class _Finder:
     runs_here: bool
     datasets: dict[tuple[str, str, int | None, int], Dataset | RerankBenchError] = field(default_factory=dict)
     models: dict[tuple[str, str | None, Hub], ModelFiles | RerankBenchError] = field(default_factory=dict)
-    software: str = ", ".join(f"{name} {version}" for name, version in package_versions().items())
+    lists: dict[tuple[str, str, int | None, int, str | None], Lists | RerankBenchError] = field(default_factory=dict)
+    software: str = field(default_factory=_software)
 
     def find(self, asked: Trial) -> Prepared:
         check_engine(asked)
         dataset = None if is_drawn(asked.dataset) else self._dataset(asked)
         inputs = {"dataset": dataset.checksum if dataset else asked.dataset, "software": self.software}
+        notes: tuple[str, ...] = ()
+        if dataset is not None and asked.retriever == "given":
+            lists = self._lists(asked, dataset)
+            inputs |= lists.inputs
+            notes = lists.doubts(asked.depth)
         if asked.reranker is not None and not asked.url:
             self._model(asked.reranker, asked.reranker_revision, asked.hub)
         trial, note = choose_engine(asked, self.base)
@@ -95,16 +108,21 @@ class _Finder:
         if trial.url:
             inputs["reranker"] = f"served at {trial.url}; its weights cannot be seen from here"
         facts = dataset_facts(dataset) if dataset else drawn_facts(parse_drawn(trial.dataset))
-        return Prepared(_resolved(trial, self.runs_here), dataset, facts, inputs, (note,) if note else ())
+        notes = (*notes, *((note,) if note else ()), *advice(trial, facts["documents"]))
+        return Prepared(_resolved(trial, self.runs_here), dataset, facts, inputs, notes)
 
     def _dataset(self, trial: Trial) -> Dataset:
         key = (trial.dataset, trial.split, trial.max_queries, trial.seed)
 
         def load() -> Dataset:
-            self.tell(f"check {trial.dataset}", 0, 0)
-            return load_trial_dataset(trial, self.base)
+            self.tell(f"check {label(trial.dataset)}", 0, 0)
+            return load_trial_dataset(trial, self.base, self.tell)
 
         return _once(self.datasets, key, load)
+
+    def _lists(self, trial: Trial, dataset: Dataset) -> Lists:
+        key = (trial.dataset, trial.split, trial.max_queries, trial.seed, trial.candidates)
+        return _once(self.lists, key, lambda: find_lists(trial, dataset, self.base))
 
     def _model(self, name: str, revision: str | None, hub: Hub) -> ModelFiles:
         def look() -> ModelFiles:

@@ -60,6 +60,8 @@ class Screen:
         """Tell of a finished trial."""
         if self.quiet:
             return
+        from bench.retrievers import advice
+
         name = f"{result.dataset.get('name', result.trial.dataset)} · {result.trial.pipeline}"
         if found:
             how = "found in the results folder, not run again"
@@ -69,6 +71,8 @@ class Screen:
             how = f"{result.status}: {result.message}"
         mark = "[green]✓[/]" if result.status == "ok" else "[red]✗[/]"
         self.console.print(f"{mark} {escape(name)}: {escape(how)}", highlight=False)
+        for said in advice(result.trial, result.dataset.get("documents", 0)):
+            self.console.print(f"  [yellow]![/] {escape(said)}", highlight=False)
 
 
 _OUTCOMES = {

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.cache import EmbeddingCache
-from bench.data import load_dataset
+from bench.data import contents_of
 from bench.hub import locate_model, located
 from bench.job import FIRST_STAGE, RUN, TIMED, WARM, Job, Report
 from bench.machine.device import environment, resolve_device, resolve_dtype, set_threads, synchroniser
@@ -23,6 +23,8 @@ from bench.pipeline import Pipeline
 from bench.rerankers import Engine, load_reranker
 from bench.rerankers.template import default_instruction, find_template
 from bench.retrievers import load_retriever
+from bench.sources import open_set
+from bench.sources.runs import candidates_path
 from bench.speed import largest_forward, speed_pass
 from bench.synthetic import drawn_dataset, is_drawn, parse_drawn
 from bench.types import Dataset, Progress, Query, Run, Trial, Work
@@ -38,9 +40,9 @@ def uses_model(trial: Trial) -> bool:
     return trial.retriever == "dense" or trial.reranker is not None
 
 
-def load_trial_dataset(trial: Trial, base: Path) -> Dataset:
+def load_trial_dataset(trial: Trial, base: Path, tell: Progress = untold) -> Dataset:
     """The trial's labelled set, or the seeded sample of its queries that the trial asks for."""
-    dataset = load_dataset((base / Path(trial.dataset).expanduser()).resolve(), trial.split)
+    dataset = open_set(trial.dataset, trial.split, base, tell)
     if trial.max_queries is None or trial.max_queries >= len(dataset.queries):
         return dataset
     queries = sample(dataset.queries, trial.max_queries, trial.seed)
@@ -79,6 +81,7 @@ def carry_out(job: Job, tell: Progress, wait_for_quiet: Callable[[], None]) -> t
         trial,
         device=device,
         dtype=dtype,
+        candidates=trial.candidates and str(candidates_path(trial.candidates, job.base)),
         embedder=trial.embedder and located(trial.embedder, job.base),
         reranker=trial.reranker and located(trial.reranker, job.base),
     )
@@ -122,7 +125,7 @@ def carry_out(job: Job, tell: Progress, wait_for_quiet: Callable[[], None]) -> t
 def _load(trial: Trial, job: Job, tell: Progress) -> Loaded:
     tell("read the set", 0, 0)
     instruction = default_instruction(trial.template) if trial.instruction is None else trial.instruction
-    dataset = _drawn(trial, instruction) if is_drawn(trial.dataset) else load_trial_dataset(trial, job.base)
+    dataset = _drawn(trial, instruction) if is_drawn(trial.dataset) else load_trial_dataset(trial, job.base, tell)
     synchronise = synchroniser(trial.device)
     tell("load models" if uses_model(trial) else "load", 0, 0)
     start = time.perf_counter()
@@ -136,8 +139,14 @@ def _load(trial: Trial, job: Job, tell: Progress) -> Loaded:
     retriever.index(dataset.corpus)
     synchronise()
     index_s = None if retriever.index_from_cache else time.perf_counter() - start
-    texts = {document.id: document.content for document in dataset.corpus} if engine else {}
-    return Loaded(Pipeline(retriever, engine, texts, trial.depth, instruction), engine, dataset, load_s, index_s)
+    texts = contents_of(dataset.corpus) if engine else {}
+    return Loaded(
+        Pipeline(retriever, engine, texts, trial.depth, instruction, dataset.drops_own_id),
+        engine,
+        dataset,
+        load_s,
+        index_s,
+    )
 
 
 def _drawn(trial: Trial, instruction: str) -> Dataset:

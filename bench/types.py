@@ -17,7 +17,7 @@ import hashlib
 import json
 import math
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -102,11 +102,15 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A labelled set, checked. ``queries`` are those of the split; ``checksum`` covers every file it was read from."""
+    """A labelled set, checked. ``queries`` are those of the split; ``checksum`` covers every file it was read from.
+
+    ``drops_own_id``: no ranking holds a document whose id is the query's; see ``bench.data.card``.
+    ``corpus`` may lie on disk: go through it rather than copy it, and look texts up with ``bench.data.contents_of``.
+    """
 
     name: str
     split: str
-    corpus: tuple[Document, ...]
+    corpus: Sequence[Document]
     queries: tuple[Query, ...]
     qrels: Qrels
     checksum: str
@@ -115,6 +119,7 @@ class Dataset:
     licence: str = "not stated"
     revision: str = "not stated"
     description: str = ""
+    drops_own_id: bool = False
     notices: tuple[Notice, ...] = ()
 
 
@@ -226,6 +231,7 @@ Status = Literal["ok", "oom", "timeout", "unsupported", "failed"]
 class Trial:
     """One fully specified cell: everything that decides its figures. Its id is the hash of its canonical JSON.
 
+    ``candidates`` is a TREC run that the retriever ``given`` reads; None has it take those that the queries bring.
     ``depth`` is how many candidates the first stage hands over (and how long the runs are). Without a reranker the
     fields from ``engine`` to ``timeout_s`` play no part. ``embedder_batch_size`` counts texts per forward pass; None
     fills a pass by tokens, as many as suit the device. ``engine`` auto is ``packed`` for a model that it can serve,
@@ -247,6 +253,7 @@ class Trial:
     split: str = "test"
     # first stage
     retriever: str = "bm25"
+    candidates: str | None = None
     embedder: str | None = None
     embedder_revision: str | None = None
     embedder_max_length: int | None = None
@@ -291,8 +298,13 @@ class Trial:
 
     @property
     def id(self) -> str:
-        """Sixteen hexadecimal digits that name this trial and no other."""
-        return hashlib.sha256(canonical_json(asdict(self)).encode()).hexdigest()[:16]
+        """Sixteen hexadecimal digits that name this trial and no other, and that stay when a field is added later."""
+        fields = {name: value for name, value in asdict(self).items() if name not in _ADDED or value is not None}
+        return hashlib.sha256(canonical_json(fields).encode()).hexdigest()[:16]
+
+
+_ADDED = ("candidates",)
+"""Fields of a trial that results of earlier versions lack. None, where they play no part, leaves the id as it was."""
 
 
 def canonical_json(value: Any) -> str:
@@ -335,7 +347,7 @@ class Cost:
     was reranked. ``warmup_s`` are the uncounted passes before, ``warmed_up`` whether they had settled.
 
     ``load_s`` is with the model's files in the system's page cache, ``cold_load_s`` with them on disk. ``index_s`` is
-    None when the document vectors came from the cache: nothing was measured then.
+    None when the document vectors, or the index over a corpus on disk, came from the cache: nothing was measured then.
 
     Memory: the process's resident peak since it began and what was resident before anything was loaded; on a device
     the peaks that the allocator gave out and kept, and what the driver says is in use on the whole device.

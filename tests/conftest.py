@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.cli import main
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -32,6 +34,21 @@ def shared_data() -> Callable[[str], Path]:
         return holder / name
 
     return find
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """The command line in this process, given its arguments: exit code, stdout, stderr."""
+
+    def ran(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["rerankbench", *map(str, arguments)])
+        monkeypatch.setenv("COLUMNS", "100")
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return ran
 
 
 @pytest.fixture

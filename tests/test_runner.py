@@ -75,8 +75,12 @@ def test_the_run_file_gives_another_library_the_same_figures(small_set: Path, tm
 
 def test_finished_trials_are_not_run_again_unless_their_inputs_change(small_set: Path, tmp_path: Path) -> None:
     first, _ = run([trial(small_set)], tmp_path / "out")
+    (judgements,) = (tmp_path / "out" / "qrels").iterdir()
+    kept = judgements.read_bytes()
+    judgements.unlink()
     second, told = run([trial(small_set)], tmp_path / "out")
     assert second == first
+    assert judgements.read_bytes() == kept, "as they are to a folder from before judgements were kept"
     assert [found for _, found in told.finished] == [True]
     with (small_set / "corpus.jsonl").open("a", encoding="utf-8") as corpus:
         corpus.write('{"_id": "d9", "text": "protect protect protect"}\n')

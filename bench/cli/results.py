@@ -15,7 +15,8 @@ def report(folder: Annotated[Path, typer.Argument(help="A results folder that a 
     from rich.console import Console
 
     from bench.engines.publish import republish as republish_benchmark
-    from bench.publish import REPRODUCE, read_rulings, republish
+    from bench.finished import REPRODUCE
+    from bench.publish import read_rulings, republish
     from bench.report.terminal import print_claims, print_table
 
     console = Console()
@@ -128,13 +129,13 @@ def compare(
 
     from rich.console import Console
 
-    from bench.compare import compare_folders
+    from bench.compare.comparison import compare_folders
     from bench.compare.export import as_json as comparison_as_json
     from bench.compare.export import render_markdown
     from bench.compare.gates import parse_gate
     from bench.compare.rulings import rule
     from bench.compare.show import print_comparison
-    from bench.export import write_file
+    from bench.store import write_file
 
     gates = [parse_gate(text) for text in gate or ()]
     with Console(stderr=True).status("compare"):

@@ -106,6 +106,8 @@ def _check_drawn(trial: Trial, where: str) -> None:
             f"{where}: a drawn workload brings its candidates along, so there is nothing to search: set retriever: "
             f"given (it is {trial.retriever!r}), or give a labelled set with datasets=…"
         )
+    if trial.candidates is not None:
+        raise ConfigError(f"{where}: a drawn workload has its own candidates; leave out candidates: {trial.candidates}")
     if trial.reranker is None:
         raise ConfigError(f"{where}: a drawn workload is nothing but pairs for a reranker, and none is named")
 
@@ -115,6 +117,8 @@ def idle_fields(trial: Trial) -> frozenset[str]:
     idle: list[str] = []
     if trial.retriever != "dense":
         idle += EMBEDDER_FIELDS
+    if trial.retriever != "given":
+        idle.append("candidates")
     if trial.reranker is None:
         idle += RERANKER_FIELDS
     if trial.retriever != "dense" and trial.reranker is None:

@@ -3,7 +3,8 @@
 ::
 
     name: my-study
-    datasets: [path/to/folder]          # relative to this file; or {path: …, split: dev}; or {drawn: {queries: 4}}
+    datasets: [path/to/folder]          # relative to this file; or {path: …, split: dev}; or {drawn: {queries: 4}};
+                                        # or card:NAME, ir:ID, or a mapping: see bench.sources.spec
     trial: {depth: 50, dtype: fp32}     # any Trial field, shared by every pipeline
     pipelines:
       BM25: {retriever: bm25}           # any Trial field, for this one
@@ -41,6 +42,8 @@ from bench.config.fields import (
     without_idle_fields,
 )
 from bench.config.reading import as_json, first_problem, from_base, key_and_value, unknown, yaml_value
+from bench.sources import default_split
+from bench.sources.spec import is_mapped, is_name, parse_name, read_entry, spec_name, with_paths_from_here
 from bench.synthetic import drawn_name, is_drawn
 from bench.types import ConfigError, Trial
 
@@ -69,8 +72,11 @@ class _Strict(BaseModel):
 
 
 class DatasetChoice(_Strict):
+    """``split`` None is the set's own; ``candidates`` are for pipelines whose retriever is ``given``."""
+
     path: str
-    split: str = "test"
+    split: str | None = None
+    candidates: str | None = None
 
 
 class DrawnChoice(_Strict):
@@ -180,9 +186,12 @@ def expand(tree: Mapping[str, Any], forced: Mapping[str, Any], source: str, devi
     groups: list[_Group] = []
     for entry in experiment.datasets:
         dataset = _dataset(entry, f"{source}: datasets")
+        beside = {"split": dataset.split or default_split(dataset.path)}
+        if dataset.candidates is not None:
+            beside["candidates"] = dataset.candidates
         for name, own in experiment.pipelines.items():
             where = f"{source}: pipeline {name!r}"
-            values = {"split": dataset.split, **shared, **_said_once(own, where), **fixed}
+            values = {**beside, **shared, **_said_once(own, where), **fixed}
             groups.append(_group(sweep, name, {**values, "dataset": dataset.path, "pipeline": name}, where, devices))
     _check_that_all_plays_a_part(sweep, groups, source)
     trials = {trial.id: trial for group in groups for trial in group.kept}
@@ -281,12 +290,18 @@ def _said_once(values: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def _dataset(entry: Any, where: str) -> DatasetChoice:
-    """A folder and its split, or a drawn workload under the name that holds all of it."""
+    """A folder and its split, or another set or a drawn workload under the name that holds all of it."""
     if isinstance(entry, str):
+        if is_name(entry) and entry.partition(":")[2].startswith("{"):
+            parse_name(entry)
         return DatasetChoice(path=entry)
     if not isinstance(entry, dict):
         raise ConfigError(f"{where}: {entry!r} is no folder; give a path, {{path: …, split: …}} or {{drawn: {{…}}}}")
     try:
+        if is_mapped(entry):
+            beside = {key: value for key, value in entry.items() if key in ("split", "candidates")}
+            path = spec_name(read_entry(entry, where))
+            return DatasetChoice.model_validate_json(as_json({"path": path, **beside}, where))
         if "drawn" not in entry:
             return DatasetChoice.model_validate_json(as_json(entry, where))
         drawn = DrawnChoice.model_validate_json(as_json(entry, where)).drawn
@@ -329,6 +344,8 @@ def _override(item: str, base: Path) -> tuple[str, Any]:
         value = [_piece(piece, item) for piece in value.split(",")]
     if key in TUPLE_FIELDS and not isinstance(value, list):
         value = [value]
+    if key == "candidates":
+        value = [from_base(each, base) for each in value] if isinstance(value, list) else from_base(value, base)
     if key in PATH_FIELDS:
         value = [_model(each, base) for each in value] if isinstance(value, list) else _model(value, base)
     return key, value
@@ -345,13 +362,13 @@ def _model(name: Any, base: Path) -> Any:
 
 
 def _datasets(value: Any, base: Path) -> list[Any]:
-    if isinstance(value, str) and not is_drawn(value):
+    if isinstance(value, str) and not is_drawn(value) and "{" not in value:
         value = [part.strip() for part in value.split(",")]
     entries = value if isinstance(value, list) else [value]
     return [_from_here(entry, base) for entry in entries]
 
 
 def _from_here(entry: Any, base: Path) -> Any:
-    if isinstance(entry, dict) and "path" in entry:
-        return {**entry, "path": from_base(entry["path"], base)}
-    return entry if isinstance(entry, str) and is_drawn(entry) else from_base(entry, base)
+    if isinstance(entry, dict):
+        return entry if "drawn" in entry else with_paths_from_here(entry, base)
+    return entry if isinstance(entry, str) and (is_drawn(entry) or is_name(entry)) else from_base(entry, base)

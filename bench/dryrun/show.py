@@ -11,6 +11,7 @@ from bench.config.fields import live_values
 from bench.config.plan import Plan
 from bench.dryrun.estimate import Estimate, Known, estimate
 from bench.report.words import MISSING, plural
+from bench.sources.spec import label
 from bench.synthetic import is_drawn, parse_drawn
 from bench.types import Trial
 
@@ -116,7 +117,7 @@ def _set_name(trial: Trial) -> str:
     if is_drawn(trial.dataset):
         asked = parse_drawn(trial.dataset)
         return f"drawn {asked.queries}×{asked.documents}"
-    return Path(trial.dataset).name or trial.dataset
+    return label(trial.dataset)
 
 
 def _value(trial: Trial, name: str) -> str:

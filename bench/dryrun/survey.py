@@ -1,6 +1,7 @@
 """Looks up what a guess of time rests on: sets, model shapes, old results, the rate of this machine's matrix product.
 
-Nothing is fetched and nothing is written. Labelled sets are read as a run would, so that what is wrong there is said.
+No model is fetched and no result is written. Labelled sets are read as a run would, so that what is wrong there is
+said; one in a form of its own is converted into the cache, as a run would do.
 """
 
 from __future__ import annotations

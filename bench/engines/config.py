@@ -24,6 +24,7 @@ from bench.config.fields import RERANKER_FIELDS, make_trial
 from bench.config.reading import as_json, first_problem, from_base, key_and_value, unknown
 from bench.rerankers import check_engine
 from bench.rerankers.template import default_instruction, find_template
+from bench.sources.spec import is_name
 from bench.store import slug
 from bench.synthetic import Drawn, wrong_with
 from bench.types import ConfigError, Dtype, Hub, Trial
@@ -246,8 +247,8 @@ def _override(tree: dict[str, Any], item: str, base: Path) -> None:
         tree["engines"] = _chosen(tree.get("engines"), value)
         return
     if (key == "model" and str(value).startswith(".")) or key == "workload.dataset":
-        value = from_base(value, base)
-    if key == "workload" and isinstance(value, dict) and "dataset" in value:
+        value = value if is_name(str(value)) else from_base(value, base)
+    if key == "workload" and isinstance(value, dict) and "dataset" in value and not is_name(str(value["dataset"])):
         value["dataset"] = from_base(value["dataset"], base)
     holder = tree
     for part in [first, *rest][:-1]:

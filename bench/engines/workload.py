@@ -71,6 +71,7 @@ def part(requests: Sequence[Request], pairs: int) -> tuple[Request, ...]:
 
 def labelled_requests(asked: LabelledWorkload, instruction: str, base: Path) -> tuple[Request, ...]:
     """A seeded sample of queries, each with its best documents by BM25."""
+    from bench.data import contents_of
     from bench.retrievers import load_retriever
     from bench.trial import load_trial_dataset
     from bench.types import Trial
@@ -80,7 +81,7 @@ def labelled_requests(asked: LabelledWorkload, instruction: str, base: Path) -> 
     retriever = load_retriever(trial, "cpu")
     retriever.index(dataset.corpus)
     run = retriever.search(dataset.queries, asked.documents)
-    texts = {document.id: document.content for document in dataset.corpus}
+    texts = contents_of(dataset.corpus)
     found = tuple(
         Request(query.text, tuple(texts[hit.doc_id] for hit in run[query.id]), instruction)
         for query in dataset.queries

@@ -1,0 +1,114 @@
+"""Any set that a trial can name -> a checked Dataset: a folder, a card, or what is converted on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.data import SplitReport, check_dataset, load_dataset
+from bench.sources.convert import converted
+from bench.sources.spec import HubSpec, RerankingSpec, Spec, is_name, parse_name
+from bench.sources.trec_folder import trec_folder
+from bench.types import DataError, Dataset, Notice, Progress
+
+if TYPE_CHECKING:
+    from bench.fetch import SetCard
+
+CARD, IR = "card:", "ir:"
+
+
+def untold(stage: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A set as a folder in BEIR layout, and what was odd in the files that it was converted from."""
+
+    folder: Path
+    notices: tuple[Notice, ...] = ()
+
+
+def open_set(name: str, split: str, base: Path, tell: Progress = untold) -> Dataset:
+    """The set that a trial names, with the judgements of ``split``; a relative path starts from ``base``.
+
+    ``name`` is a folder (BEIR layout, or TREC files), ``card:NAME``, ``ir:ID``, or what a config's mapping becomes
+    (see ``bench.sources.spec``). Raises DataError for what is wrong with the set or not here, ConfigError for a name
+    that nobody knows, and StoreError where a conversion cannot be kept.
+    """
+    found = find_set(name, split, base, tell)
+    return _with_notices(load_dataset(found.folder, split), found.notices)
+
+
+def find_set(name: str, split: str, base: Path, tell: Progress = untold) -> Found:
+    """Where the set lies in BEIR layout, converted or read if need be. Raises as ``open_set``."""
+    if name.startswith((CARD, IR)):
+        return Found(_fetched(name))
+    spec: Spec | None
+    if is_name(name):
+        spec = parse_name(name)
+        if split not in (known := splits_of(spec)):
+            raise DataError(f"the set {spec.name!r} has no split {split!r}; there is {', '.join(known)}")
+    else:
+        folder = (base / Path(name).expanduser()).resolve()
+        spec = trec_folder(folder, split)
+        if spec is None:
+            return Found(folder)
+    made = converted(spec, base, tell)
+    return Found(made.folder, made.notices)
+
+
+def check_set(name: str, base: Path, split: str = "test", tell: Progress = untold) -> tuple[SplitReport, ...]:
+    """A report on every split of a set. Raises as ``open_set`` for a set that cannot be converted."""
+    if is_name(name) and not name.startswith((CARD, IR)):
+        split = splits_of(parse_name(name))[0]
+    found = find_set(name, split, base, tell)
+    return tuple(
+        report if report.dataset is None else replace(report, dataset=_with_notices(report.dataset, found.notices))
+        for report in check_dataset(found.folder)
+    )
+
+
+def default_split(name: str) -> str:
+    """The split that is meant where a config says none: a card's own, or else ``test``. Raises ConfigError."""
+    if name.startswith((CARD, IR)):
+        return _card(name).split
+    if is_name(name):
+        known = splits_of(parse_name(name))
+        return known[0] if len(known) == 1 else "test"
+    return "test"
+
+
+def splits_of(spec: Spec) -> Sequence[str]:
+    """The splits that a mapping names, in its order."""
+    if isinstance(spec, RerankingSpec) or (isinstance(spec, HubSpec) and spec.qrels is None):
+        return (spec.split,)
+    return tuple(spec.qrels or ())
+
+
+def _card(name: str) -> SetCard:
+    from bench.fetch import find_card, ir_card
+
+    return ir_card(name.removeprefix(IR)) if name.startswith(IR) else find_card(name.removeprefix(CARD))
+
+
+def _fetched(name: str) -> Path:
+    from bench.fetch import here
+
+    folder = here(_card(name))
+    if folder is None:
+        short = name.removeprefix(CARD)
+        raise DataError(f"the set {short} is not on this machine; fetch it with: rerankbench datasets get {short}")
+    return folder
+
+
+def _with_notices(dataset: Dataset, before: Sequence[Notice]) -> Dataset:
+    """With the conversion's notices first; what it has told already, with its own file's line, is not told again."""
+    told = {notice.message for notice in before}
+    return replace(dataset, notices=(*before, *_others(dataset.notices, told)))
+
+
+def _others(notices: Sequence[Notice], told: set[str]) -> Iterator[Notice]:
+    return (notice for notice in notices if notice.message not in told)
