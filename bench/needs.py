@@ -10,13 +10,11 @@ from bench.claims import is_claims
 from bench.claims.file import load_claims
 from bench.config.plan import load_plan
 from bench.engines import is_benchmark
-from bench.fetch import SetCard, find_card, here, ir_card
+from bench.fetch import CARD, SetCard, card_of, here, is_fetched
 from bench.hub import folder_fault, located
 from bench.sources.spec import is_name, label
 from bench.synthetic import is_drawn
 from bench.types import ConfigError, Hub, Trial
-
-CARD, IR = "card:", "ir:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +60,9 @@ def needs_of(config: Path) -> Needs:
     return Needs(tuple(set_need(name, base) for name in names), tuple(_models(trials, base)))
 
 
-def card_of(name: str) -> SetCard:
-    """The card of ``NAME``, ``card:NAME`` or ``ir:ID``. Raises ConfigError."""
-    return ir_card(name.removeprefix(IR)) if name.startswith(IR) else find_card(name.removeprefix(CARD))
-
-
 def set_need(name: str, base: Path) -> SetNeed:
     """A trial's dataset: a card's or ir_datasets' set, a folder, or one that the config makes on first use."""
-    if name.startswith((CARD, IR)):
+    if is_fetched(name):
         card = card_of(name)
         return SetNeed(name.removeprefix(CARD), card, here(card))
     if is_name(name):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from bench.claims.table import claims_csv
 from bench.claims.words import Ruling
@@ -19,7 +19,7 @@ from bench.store import Store
 from bench.types import StoreError, TrialResult
 
 CLAIMS = "claims.json"
-_RULINGS = TypeAdapter(tuple[Ruling, ...])
+_RULINGS = TypeAdapter(tuple[Ruling, ...], config=ConfigDict(ser_json_inf_nan="strings"))
 
 
 def publish(

@@ -47,20 +47,25 @@ def _resampled_means(values: Values, seed: int, resamples: int) -> npt.NDArray[n
 
 
 def bootstrap_means(
-    groups: Sequence[Values], seed: int = 0, level: float = 0.95, resamples: int = RESAMPLES
+    groups: Sequence[Values],
+    seed: int = 0,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    weights: Sequence[float] | None = None,
 ) -> Interval:
     """The mean of the groups' means and its percentile bootstrap interval, values being resampled within each group.
 
-    One group is ``bootstrap_mean``. Several are sets whose figures are averaged, each counting alike.
+    One group is ``bootstrap_mean``. Several are sets whose figures are averaged, alike or by ``weights``.
     """
     if not groups:
         raise ValueError("a mean needs at least one group of values")
     tail = 100 * (1 - level) / 2
-    resampled = np.mean(
-        [_resampled_means(group, seed + place, resamples) for place, group in enumerate(groups)], axis=0
+    resampled = np.average(
+        [_resampled_means(group, seed + place, resamples) for place, group in enumerate(groups)], 0, weights
     )
     low, high = np.percentile(resampled, [tail, 100 - tail])
-    return Interval(float(np.mean([np.mean(group) for group in groups])), float(low), float(high))
+    mean = np.average([np.mean(group) for group in groups], weights=weights)
+    return Interval(float(mean), float(low), float(high))
 
 
 def bootstrap_sums(

@@ -19,7 +19,8 @@ from bench.retrievers import RETRIEVERS
 from bench.types import RerankBenchError, Trial
 
 READMES = ("README.md", "README.zh.md")
-NEEDS_A_HUB_OR_A_NETWORK = re.compile(r"configs/qwen3\.yaml|^make |pip install|-m venv")
+NEEDS_A_HUB_OR_A_NETWORK = re.compile(r"configs/qwen3\.yaml|^make |pip install|-m venv|datasets get |card:")
+TAKES_MINUTES = re.compile(r"configs/claims/")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -39,7 +40,7 @@ def desk(root: Path, tmp_path: Path) -> Path:
 def test_every_shell_block_runs(root: Path, desk: Path, readme: str) -> None:
     """A block that both READMEs share is run once."""
     shell = [body for kind, body in blocks(root, readme) if kind == "sh"]
-    assert len(shell) == 5
+    assert len(shell) == 7
     shared = {body for kind, body in blocks(root, READMES[0])} if readme != READMES[0] else set()
     binaries = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}", "HF_HUB_OFFLINE": "1"}
@@ -66,22 +67,25 @@ def test_every_python_block_runs(root: Path, desk: Path, readme: str) -> None:
 
 @pytest.mark.parametrize("readme", READMES)
 def test_a_block_that_is_not_run_has_a_reason(root: Path, readme: str) -> None:
-    """Unmarked blocks hold only commands that need a hub or a network, or a listing of files."""
+    """Unmarked blocks hold only commands that need a hub or a network or minutes, or a listing of files."""
     for kind, body in blocks(root, readme):
         if kind == "" and "results/NAME/" not in body:
             for line in body.strip().splitlines():
-                assert NEEDS_A_HUB_OR_A_NETWORK.search(line), line
+                assert NEEDS_A_HUB_OR_A_NETWORK.search(line) or TAKES_MINUTES.search(line), line
 
 
 @pytest.mark.parametrize("readme", READMES)
 def test_config_blocks_are_valid_configs(root: Path, tmp_path: Path, readme: str) -> None:
+    from bench.claims import is_claims
+    from bench.claims.file import load_claims
     from bench.config.plan import load_plan
 
     configs = [body for kind, body in blocks(root, readme) if kind == "yaml"]
     assert configs
     for body in configs:
-        (tmp_path / "config.yaml").write_text(body, encoding="utf-8")
-        assert load_plan(tmp_path / "config.yaml").trials
+        path = tmp_path / "config.yaml"
+        path.write_text(body, encoding="utf-8")
+        assert load_claims(path).claims if is_claims(path) else load_plan(path).trials
 
 
 @pytest.mark.parametrize("readme", READMES)
@@ -89,13 +93,17 @@ def test_everything_a_user_can_name_is_documented(root: Path, readme: str) -> No
     text = (root / readme).read_text(encoding="utf-8")
     commands = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
     commands += [f"datasets {command.name}" for command in datasets_app.registered_commands]
-    assert set(commands) == {"run", "plan", "score", "prompt", "doctor", "report", "datasets check"}
+    assert set(commands) == {
+        "run", "plan", "score", "prompt", "doctor", "report", "compare", "export",
+        "datasets check", "datasets get", "datasets list", "datasets show",
+    }  # fmt: skip
     for command in commands:
         assert f"rerankbench {command}" in text
     for config in (root / "configs").glob("*.yaml"):
         assert f"configs/{config.name}" in text
-    for config in (root / "configs" / "profiles").glob("*.yaml"):
-        assert config.name in text
+    for folder in ("profiles", "claims"):
+        for config in (root / "configs" / folder).glob("*.yaml"):
+            assert config.name in text
     names = [
         *RETRIEVERS,
         *ENGINES,

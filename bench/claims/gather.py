@@ -1,4 +1,4 @@
-"""All trials of a figure -> its evidence, or what is missing. A figure of several sets is the mean of their means."""
+"""All trials of a figure -> its evidence, or what is missing. A figure of several sets is the mean over their tasks."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from bench.claims.measures import Tested, is_quality, picks, read
 from bench.claims.verdict import LEVEL
 from bench.claims.words import Claim, Evidence, Figure, Missing, Population
+from bench.fetch import card_of, is_fetched
 from bench.stats import bootstrap_means
 from bench.types import RerankBenchError, Trial
 
@@ -37,7 +38,7 @@ def evidence(
     if len(ours) > 1:
         return Missing("several sets have it; name one of them with dataset")
     found = read(ours[0], figure, population)
-    return found if isinstance(found, Missing) or not claim.hardware else _placed(claim.hardware, ours[0], found)
+    return _placed(claim.hardware, ours[0], found) if claim.hardware else found
 
 
 def _chosen(figure: Figure, pipeline: str, trials: Sequence[Trial]) -> list[Trial] | Missing:
@@ -71,9 +72,10 @@ def _tested(trials: Sequence[Trial], outcomes: Mapping[str, Outcome]) -> dict[st
             reasons[f"the trial ended as {outcome.result.status}: {outcome.result.message}"] = None
         else:
             tested[trial.id] = outcome
-    if len(reasons) > _NAMED:
-        first = list(reasons)[:_NAMED]
-        return Missing(f"{'; '.join(first)}; and {len(reasons) - _NAMED} more things are missing")
+    if len(reasons) > 1:
+        named = [reason.partition("; fetch it with")[0] for reason in reasons][:_NAMED]
+        more = f"; and {len(reasons) - _NAMED} more things are missing" if len(reasons) > _NAMED else ""
+        return Missing("; ".join(named) + more)
     return Missing("; ".join(reasons)) if reasons else tested
 
 
@@ -104,16 +106,31 @@ def _quality(
             base = theirs.per_query[figure.measure]
             values = {query_id: value - base[query_id] for query_id, value in values.items()}
         groups.append(np.fromiter(values.values(), dtype=np.float64))
-    interval = bootstrap_means(groups, level=LEVEL)
+    interval = bootstrap_means(groups, level=LEVEL, weights=task_weights([each.item.trial.dataset for each in ours]))
     return Evidence(interval.mean, interval.low, interval.high, sum(map(len, groups)), population)
 
 
-def _placed(hardware: str, tested: Tested, found: Evidence) -> Evidence:
-    """The evidence, with what it was measured on where that is not the hardware of the claim."""
+def task_weights(datasets: Sequence[str]) -> list[float]:
+    """What each set counts for in a mean: every task alike, and within a task (by the card) every set alike.
+
+    So mteb averages a task that has a set per language.
+    """
+    tasks = [_task(name) for name in datasets]
+    return [1 / tasks.count(task) for task in tasks]
+
+
+def _task(dataset: str) -> str:
+    return (is_fetched(dataset) and card_of(dataset).mteb) or dataset
+
+
+def _placed(hardware: str, tested: Tested, found: Evidence | Missing) -> Evidence | Missing:
+    """What was found, with what it was measured on where that is not the hardware of the claim."""
     facts = tested.result.environment
     here = str(facts.get("device_name") or facts.get("cpu") or "this machine")
     if _plain(hardware) in _plain(here):
         return found
+    if isinstance(found, Missing):
+        return Missing(f"it is about {hardware}, and this is {here}: {found.reason}")
     return replace(found, elsewhere=f"it is about {hardware}; the figure beside it was measured on {here}")
 
 

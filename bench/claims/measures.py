@@ -16,18 +16,19 @@ long_minus_short         mean probability of relevant documents longer than ``lo
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from bench import derived
 from bench.claims.verdict import LEVEL
 from bench.claims.words import Evidence, Figure, Missing, Population
 from bench.config.fields import live_values
 from bench.measures import CUT_OFF_MEASURES, WHOLE_MEASURES, check_measure
 from bench.prepare import Prepared
-from bench.report import derived, groups
 from bench.rerankers.scores import sigmoid
 from bench.stats import bootstrap_sums, percentile_interval, wilson
 from bench.store import Store, parse_run
@@ -101,7 +102,7 @@ def _latency(q: float) -> Reading:
         if not samples:
             return Missing("no latency was measured: the scenario single_stream was not run")
         interval = percentile_interval(samples, q, LEVEL)
-        value = groups.latency(tested.result, q) or 0.0
+        value = derived.latency(tested.result, q) or 0.0
         low, high = (interval.low, interval.high) if interval else (min(samples), max(samples))
         return Evidence(value, low, high, len(samples), population, "samples")
 
@@ -113,7 +114,7 @@ def _rate(amount: Callable[[TrialResult], int | None]) -> Reading:
 
     def reading(tested: Tested, figure: Figure, population: Population) -> Evidence | Missing:
         count, rounds = amount(tested.result), tested.result.cost.offline_s if tested.result.cost else ()
-        middle = groups.offline_seconds(tested.result)
+        middle = derived.offline_seconds(tested.result)
         if not count or not rounds or not middle:
             return Missing("no throughput was measured: the scenario offline was not run")
         return Evidence(count / middle, count / max(rounds), count / min(rounds), len(rounds), population, "rounds")
@@ -130,6 +131,16 @@ def _single(value: Callable[[TrialResult], float | int | None]) -> Reading:
         return Evidence(float(found), float(found), float(found), 1, population, "measurements")
 
     return reading
+
+
+def _server_rate(tested: Tested, figure: Figure, population: Population) -> Evidence | Missing:
+    """From the highest rate that kept within the bound to the next that did not, where one was tried."""
+    points = tested.result.cost.load_points if tested.result.cost else ()
+    if not points:
+        return Missing("no rate was measured: the scenario server was not run")
+    kept = derived.server_qps(tested.result) or 0.0
+    above = [point.offered_qps for point in points if point.offered_qps > kept]
+    return Evidence(kept, kept, min(above, default=math.inf), len(points), population, "rates")
 
 
 def _checkpoint_bytes(tested: Tested, figure: Figure, population: Population) -> Evidence | Missing:
@@ -264,7 +275,7 @@ READINGS: dict[str, Reading] = {
     "latency_p99_s": _latency(99),
     "throughput_qps": _rate(lambda result: result.cost.offline_queries if result.cost else None),
     "throughput_pps": _rate(lambda result: result.cost.offline_pairs if result.cost else None),
-    "server_qps_at_p99": _single(derived.server_qps),
+    "server_qps_at_p99": _server_rate,
     "load_s": _cost("load_s"),
     "cold_load_s": _cost("cold_load_s"),
     "peak_rss_bytes": _cost("peak_rss_bytes"),

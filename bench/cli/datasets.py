@@ -12,8 +12,6 @@ from bench.types import DataError
 
 datasets_app = typer.Typer(help="Labelled sets.", no_args_is_help=True, rich_markup_mode=None)
 
-CARD = "card:"
-
 
 @datasets_app.callback()
 def root() -> None:
@@ -38,10 +36,10 @@ def datasets_show(name: Annotated[str, typer.Argument(help="A set's name, as `da
     """Print a set's card in full: where it comes from, pinned, what it holds, and where it lies or will lie."""
     from rich.console import Console
 
-    from bench.fetch import find_card, here
+    from bench.fetch import card_of, here
     from bench.fetch.listing import show_card
 
-    card = find_card(name.removeprefix(CARD))
+    card = card_of(name)
     show_card(card, here(card), Console(highlight=False))
 
 
@@ -57,14 +55,14 @@ def datasets_check(
     A set that was fetched is also held against its card: as many documents and relevant pairs as were published.
     """
     from bench.config.sets import check_config, is_config
-    from bench.fetch import find_card
+    from bench.fetch import card_of, is_fetched
     from bench.fetch.against import differences
     from bench.show import show_check
     from bench.sources import check_set
 
     reports = check_config(Path(name)) if is_config(name) else check_set(name, Path.cwd())
     usable = show_check(reports)
-    wrong = differences(find_card(name.removeprefix(CARD)), reports) if name.startswith(CARD) else ()
+    wrong = differences(card_of(name), reports) if is_fetched(name) else ()
     for each in wrong:
         typer.echo(f"error {each}", err=True)
     if wrong or not usable:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bench.compare.match import Pair
-from bench.report.derived import latency_interval
+from bench.derived import latency_interval
 from bench.report.rows import summary_rows
 from bench.stats import holm, paired_bootstrap, paired_randomisation
 from bench.types import Interval, TrialResult

@@ -29,6 +29,7 @@ from bench.export.mteb_names import (
     task_file_name,
 )
 from bench.export.source import File, Note, Source
+from bench.fetch import card_of, is_fetched
 from bench.keys import SPEED_FIELDS, quality_key
 from bench.report.groups import dataset_name, judged_queries
 from bench.report.words import clean, measure_title
@@ -38,7 +39,6 @@ _SETTINGS = tuple(
     field.name for field in fields(Trial) if field.name not in (SPEED_FIELDS - {"depth"}) | {"dataset", "split"}
 )
 """The fields on which a ranking depends, the set aside."""
-_CARD = "card:"
 _META = (
     "release_date", "languages", "n_parameters", "memory_usage_mb", "max_tokens", "embed_dim", "license",
     "open_weights", "public_training_code", "public_training_data", "similarity_fn_name", "use_instructions",
@@ -137,11 +137,9 @@ def _tasks(source: Source, note: Note) -> dict[str, Task]:
 
 
 def _from_card(dataset: str) -> Task | None:
-    if not dataset.startswith(_CARD):
+    if not is_fetched(dataset):
         return None
-    from bench.fetch import find_card
-
-    card = find_card(dataset.removeprefix(_CARD))
+    card = card_of(dataset)
     subset = next((origin.subset for origin in card.origins if origin.subset), "default")
     return Task(card.mteb, subset) if card.mteb else None
 

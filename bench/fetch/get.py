@@ -7,7 +7,6 @@ counts that are not the card's there is no folder that looks finished. What was 
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from bench.fetch.card import Origin, SetCard, card_folder
+from bench.fetch.card import SetCard, card_folder
 from bench.fetch.convert import convert
 from bench.fetch.errors import OutOfReachError
 from bench.fetch.offline import OFFLINE, is_offline
@@ -44,29 +43,6 @@ def get(card: SetCard, *, hub: Hub = "huggingface", source: Path | None = None, 
         if done is not None:
             return done
         return _make(card, hub, source, tell)
-
-
-def ir_card(name: str) -> SetCard:
-    """A card for a name of ir_datasets (``beir/scifact/test``) that has none: nothing is known of its counts."""
-    name = name.strip("/")
-    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)*", name, re.ASCII):
-        raise ConfigError(f"ir:{name} is no name of ir_datasets; expected one such as ir:beir/scifact/test")
-    last = name.rpartition("/")[2]
-    return SetCard(
-        name=f"ir-{name.replace('/', '__')}",
-        title=name,
-        mteb="",
-        suites=(),
-        languages=(),
-        licence="not stated",
-        description=f"{name} of ir_datasets",
-        split=last if last in ("train", "dev", "validation") else "test",
-        origins=(Origin("ir", name, "ir"),),
-        corpus=None,
-        queries=None,
-        judgements=None,
-        note="",
-    )
 
 
 def _make(card: SetCard, hub: Hub, source: Path | None, tell: Progress) -> Path:

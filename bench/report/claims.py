@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
+from bench.claims.printed import Printed
 from bench.claims.verdict import LEVEL
-from bench.claims.words import WEAKEST_FIRST, Finding, Ruling
+from bench.claims.words import WEAKEST_FIRST, Evidence, Finding, Ruling
 from bench.report import words
 from bench.report.blocks import Block, Bullets, Cell, Paragraph, Report, Section, Table
 from bench.report.words import MISSING
@@ -56,8 +58,14 @@ def _figure(finding: Finding) -> tuple[Cell, Cell]:
     claimed = Cell(words.clean(printed.text))
     if found is None:
         return claimed, Cell(MISSING)
-    between = "" if found.low == found.high else f"{printed.shown(found.low)} to {printed.shown(found.high)}"
-    return claimed, Cell(printed.shown(found.value), between)
+    return claimed, Cell(printed.shown(found.value), _between(finding.figure.printed, found))
+
+
+def _between(printed: Printed, found: Evidence) -> str:
+    if found.low == found.high:
+        return ""
+    low = printed.shown(found.low)
+    return f"{low} or more" if math.isinf(found.high) else f"{low} to {printed.shown(found.high)}"
 
 
 def _verdict(ruling: Ruling, finding: Finding, place: int) -> Cell:

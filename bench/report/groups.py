@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 from pathlib import PurePath
 from typing import Any
 
+from bench.derived import device, dtype
 from bench.report.words import clean, shorten
-from bench.stats import percentile
 from bench.types import Trial, TrialResult
 
 PRIMARY = "ndcg@10"
@@ -161,48 +161,6 @@ def primary(results: Iterable[TrialResult]) -> str:
     """The measure that figures and verdicts speak of: nDCG@10 where it was taken, else the first one."""
     known = measures(results)
     return PRIMARY if PRIMARY in known or not known else known[0]
-
-
-def latency(result: TrialResult, q: float) -> float | None:
-    """The q-th percentile of the latency of single queries, in seconds."""
-    return percentile(result.cost.latency_s, q) if result.cost else None
-
-
-def device(result: TrialResult) -> str:
-    """The device that was used, where the environment tells what ``auto`` became."""
-    return _resolved(result, "device", result.trial.device)
-
-
-def dtype(result: TrialResult) -> str | None:
-    """The number format that was used; None without a model."""
-    trial = result.trial
-    if trial.embedder is None and trial.reranker is None:
-        return None
-    return _resolved(result, "dtype", trial.dtype)
-
-
-def _resolved(result: TrialResult, key: str, asked: str) -> str:
-    found = result.environment.get(key)
-    return found if isinstance(found, str) and found else asked
-
-
-def offline_seconds(result: TrialResult) -> float | None:
-    """The median round of the offline scenario; None where it was not measured."""
-    return percentile(result.cost.offline_s, 50) if result.cost else None
-
-
-def queries_per_second(result: TrialResult) -> float | None:
-    """Of the rounds in which all timed queries were offered at once, the one in the middle."""
-    seconds = offline_seconds(result)
-    return result.cost.offline_queries / seconds if result.cost and seconds else None
-
-
-def pairs_per_second(result: TrialResult) -> float | None:
-    """None without a reranker: no pairs were scored."""
-    seconds = offline_seconds(result)
-    if not result.cost or not seconds or not result.cost.offline_pairs:
-        return None
-    return result.cost.offline_pairs / seconds
 
 
 def judged_queries(result: TrialResult) -> int | None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from math import log
 from typing import TYPE_CHECKING
 
+from bench.derived import device, pairs_per_second
 from bench.report import style
 from bench.report.canvas import WIDTH_IN, Names, legend, panel
-from bench.report.groups import Group, device, pairs_per_second
+from bench.report.groups import Group
 from bench.report.sweep import swept
 from bench.report.tables import status
 from bench.report.words import count, figure3

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bench.derived import latency
 from bench.report import style
 from bench.report.canvas import Names, Row, duration_ticks, log_ticks, rows_panel
-from bench.report.groups import Group, full_label, latency, variants
+from bench.report.groups import Group, full_label, variants
 from bench.report.sweep import MANY_DRAWN, Choice, choose, sentence
 from bench.report.words import seconds, shorten
 

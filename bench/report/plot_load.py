@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bench.derived import server_qps
 from bench.report import style
 from bench.report.canvas import JOIN, Names, duration_ticks, legend, log_ticks, panel
-from bench.report.derived import server_qps
 from bench.report.groups import Group, slug_of, variants
 from bench.report.words import figure3, seconds
 from bench.stats import percentile

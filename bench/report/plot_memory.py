@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from bench.derived import rss_growth_bytes
 from bench.report import style
 from bench.report.canvas import Names, batch_axis, legend, line, panel
-from bench.report.derived import rss_growth_bytes
 from bench.report.groups import Group
 from bench.report.words import count, size
 from bench.types import TrialResult

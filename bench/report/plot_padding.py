@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from bench.derived import offline_work, padding_share
 from bench.report import style
 from bench.report.canvas import Names, batch_axis, legend, line, panel
-from bench.report.derived import offline_work, padding_share
 from bench.report.groups import Group
 from bench.report.sweep import swept
 from bench.report.words import clean, count, listed, share, shorten

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.derived import model_flops_per_s, share_of_peak
 from bench.report import style
 from bench.report.canvas import BAR_IN, Names, Row, rows_panel
-from bench.report.derived import model_flops_per_s, share_of_peak
 from bench.report.groups import Group, full_label, variants
 from bench.report.sweep import MANY_DRAWN, Choice, by_device, choose, sentences
 from bench.report.words import flops, shorten

@@ -9,10 +9,10 @@ from itertools import pairwise
 from math import ceil, floor, log
 from typing import TYPE_CHECKING, NamedTuple
 
+from bench.derived import latency, memory_bytes
 from bench.report import style
 from bench.report.canvas import Names, duration_ticks, log_subs, log_ticks, panel
-from bench.report.derived import memory_bytes
-from bench.report.groups import Group, full_label, in_common, latency, variants
+from bench.report.groups import Group, full_label, in_common, variants
 from bench.report.labels import Align, Anchor, Box, Label, place_labels
 from bench.report.sweep import is_sweep
 from bench.report.words import measure_title, score, seconds, shorten, size, span

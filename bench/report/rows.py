@@ -7,7 +7,8 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from bench.report import derived, groups, words
+from bench import derived
+from bench.report import groups, words
 from bench.types import TrialResult
 
 
@@ -49,8 +50,8 @@ def _setup(result: TrialResult | None) -> dict[str, Any]:
     values = (
         groups.dataset_name(result),
         trial.pipeline,
-        groups.device(result),
-        groups.dtype(result),
+        derived.device(result),
+        derived.dtype(result),
         trial.batch_size if reranks else None,
         trial.max_length if reranks else None,
         trial.depth,
@@ -74,11 +75,11 @@ def _quality(result: TrialResult | None, names: Sequence[str]) -> dict[str, Any]
 def _cost(result: TrialResult | None) -> dict[str, Any]:
     cost = result.cost if result else None
     return {
-        "latency_p50_s": groups.latency(result, 50) if result else None,
-        "latency_p95_s": groups.latency(result, 95) if result else None,
-        "latency_p99_s": groups.latency(result, 99) if result else None,
-        "throughput_qps": groups.queries_per_second(result) if result else None,
-        "throughput_pps": groups.pairs_per_second(result) if result else None,
+        "latency_p50_s": derived.latency(result, 50) if result else None,
+        "latency_p95_s": derived.latency(result, 95) if result else None,
+        "latency_p99_s": derived.latency(result, 99) if result else None,
+        "throughput_qps": derived.queries_per_second(result) if result else None,
+        "throughput_pps": derived.pairs_per_second(result) if result else None,
         "load_s": cost.load_s if cost else None,
         "index_s": cost.index_s if cost else None,
         "peak_rss_bytes": cost.peak_rss_bytes if cost else None,

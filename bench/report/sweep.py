@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from bench.derived import device, dtype, joules_per_query, latency, memory_bytes, throughput
 from bench.report import words
-from bench.report.derived import joules_per_query, memory_bytes, throughput
-from bench.report.groups import Group, device, dtype, latency, pipelines, slug_of
+from bench.report.groups import Group, pipelines, slug_of
 from bench.types import TrialResult
 
 MANY = 12

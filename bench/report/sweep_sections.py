@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from bench.derived import joules_per_query, no_quality
 from bench.report import sweep_tables, tables
 from bench.report.blocks import Block, Paragraph, Report, Section, Table
-from bench.report.derived import joules_per_query, no_quality
 from bench.report.figures import PLOTS, pictures
 from bench.report.groups import Group, by_dataset, measures, primary, variants
 from bench.report.plot_latency import chosen as latency_cells

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bench.report import words
-from bench.report.blocks import Cell, Table
-from bench.report.derived import (
+from bench.derived import (
     joules_per_query,
+    latency,
     latency_interval,
     mean_power_w,
     offline_variation,
@@ -15,7 +14,8 @@ from bench.report.derived import (
     server_qps,
     tokens_per_call,
 )
-from bench.report.groups import latency
+from bench.report import words
+from bench.report.blocks import Cell, Table
 from bench.report.tables import row_header
 from bench.report.words import MISSING
 from bench.stats import percentile

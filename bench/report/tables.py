@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from bench import derived
+from bench.derived import joules_per_query, no_quality, padding_share, server_qps
 from bench.report import groups, words
 from bench.report.blocks import Cell, Table
-from bench.report.derived import joules_per_query, no_quality, padding_share, server_qps
 from bench.report.groups import Group
 from bench.report.pairs import Pair
 from bench.report.words import MISSING
@@ -73,10 +74,10 @@ def _measure_column(name: str) -> Column:
 def cost_columns(results: Sequence[TrialResult]) -> list[Column]:
     """The cost of a trial; a kind that no trial could measure, or that was not asked for, has no column."""
     columns: list[Column] = [
-        ("Latency p50", lambda r: groups.latency(r, 50), words.seconds, -1),
-        ("Latency p95", lambda r: groups.latency(r, 95), words.seconds, -1),
-        ("Queries/s", groups.queries_per_second, words.figure3, 1),
-        ("Pairs/s", groups.pairs_per_second, words.figure3, 1),
+        ("Latency p50", lambda r: derived.latency(r, 50), words.seconds, -1),
+        ("Latency p95", lambda r: derived.latency(r, 95), words.seconds, -1),
+        ("Queries/s", derived.queries_per_second, words.figure3, 1),
+        ("Pairs/s", derived.pairs_per_second, words.figure3, 1),
         ("Process memory", lambda r: r.cost.peak_rss_bytes if r.cost else None, words.size, -1),
         ("Device memory", lambda r: r.cost.peak_device_bytes if r.cost else None, words.size, -1),
         ("Server queries/s", server_qps, words.figure3, 1),
@@ -209,8 +210,8 @@ def setup_table(results: Sequence[TrialResult], said: Mapping[str, str], labels:
                 _model(trial.embedder, trial.embedder_revision),
                 _model(trial.reranker, trial.reranker_revision),
                 Cell(_engine(trial) if reranks else MISSING),
-                Cell(words.clean(groups.device(result))),
-                Cell(groups.dtype(result) or MISSING),
+                Cell(words.clean(derived.device(result))),
+                Cell(derived.dtype(result) or MISSING),
                 Cell(_batch(trial) if reranks else MISSING),
                 Cell(words.count(trial.max_length if reranks else None)),
                 Cell(words.count(trial.depth)),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from bench.derived import device, dtype, joules_per_query, latency, memory_bytes, server_qps, throughput
 from bench.report import words
-from bench.report.derived import joules_per_query, memory_bytes, server_qps, throughput
-from bench.report.groups import device, dtype, latency, primary, settings, variants
+from bench.report.groups import primary, settings, variants
 from bench.stats import percentile
 from bench.types import TrialResult
 

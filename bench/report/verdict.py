@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bench.derived import device, latency, no_quality
 from bench.report import words
-from bench.report.derived import no_quality
-from bench.report.groups import Group, device, full_label, latency, pipelines, primary, variants
+from bench.report.groups import Group, full_label, pipelines, primary, variants
 from bench.report.pairs import Pair, paired
 from bench.report.tables import status
 from bench.types import TrialResult

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench.data import SplitReport, check_dataset, load_dataset
+from bench.fetch import CARD, card_of, here, is_fetched
 from bench.sources.convert import converted
 from bench.sources.spec import HubSpec, RerankingSpec, Spec, is_name, parse_name
 from bench.sources.trec_folder import trec_folder
 from bench.types import DataError, Dataset, Notice, Progress
-
-if TYPE_CHECKING:
-    from bench.fetch import SetCard
-
-CARD, IR = "card:", "ir:"
 
 
 def untold(stage: str, done: int, total: int) -> None:
@@ -44,7 +39,7 @@ def open_set(name: str, split: str, base: Path, tell: Progress = untold) -> Data
 
 def find_set(name: str, split: str, base: Path, tell: Progress = untold) -> Found:
     """Where the set lies in BEIR layout, converted or read if need be. Raises as ``open_set``."""
-    if name.startswith((CARD, IR)):
+    if is_fetched(name):
         return Found(_fetched(name))
     spec: Spec | None
     if is_name(name):
@@ -62,7 +57,7 @@ def find_set(name: str, split: str, base: Path, tell: Progress = untold) -> Foun
 
 def check_set(name: str, base: Path, split: str = "test", tell: Progress = untold) -> tuple[SplitReport, ...]:
     """A report on every split of a set. Raises as ``open_set`` for a set that cannot be converted."""
-    if is_name(name) and not name.startswith((CARD, IR)):
+    if is_name(name) and not is_fetched(name):
         split = splits_of(parse_name(name))[0]
     found = find_set(name, split, base, tell)
     return tuple(
@@ -73,8 +68,8 @@ def check_set(name: str, base: Path, split: str = "test", tell: Progress = untol
 
 def default_split(name: str) -> str:
     """The split that is meant where a config says none: a card's own, or else ``test``. Raises ConfigError."""
-    if name.startswith((CARD, IR)):
-        return _card(name).split
+    if is_fetched(name):
+        return card_of(name).split
     if is_name(name):
         known = splits_of(parse_name(name))
         return known[0] if len(known) == 1 else "test"
@@ -88,16 +83,8 @@ def splits_of(spec: Spec) -> Sequence[str]:
     return tuple(spec.qrels or ())
 
 
-def _card(name: str) -> SetCard:
-    from bench.fetch import find_card, ir_card
-
-    return ir_card(name.removeprefix(IR)) if name.startswith(IR) else find_card(name.removeprefix(CARD))
-
-
 def _fetched(name: str) -> Path:
-    from bench.fetch import here
-
-    folder = here(_card(name))
+    folder = here(card_of(name))
     if folder is None:
         short = name.removeprefix(CARD)
         raise DataError(f"the set {short} is not on this machine; fetch it with: rerankbench datasets get {short}")

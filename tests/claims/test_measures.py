@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +16,9 @@ from bench.claims.setup import deviations
 from bench.claims.table import COLUMNS, claims_csv
 from bench.claims.verdict import decide
 from bench.claims.words import Claim, Evidence, Figure, Missing, Ruling, Source
+from bench.publish import publish, read_rulings
 from bench.stats import bootstrap_means, wilson
+from bench.store import Store
 from bench.types import ModelError, Trial
 
 
@@ -119,3 +124,13 @@ def test_a_row_of_several_figures_holds_all_and_nothing_measured_is_empty() -> N
     assert both == "c,not testable here,1.8 s; 3 s,2.000; ,2.000; ,2.000; ,why"
     none = claims_csv([Ruling(claim(), absent.verdict, "why", (absent, absent))]).splitlines()[1]
     assert none == "c,not testable here,3 s; 3 s,,,,why"
+
+
+def test_rulings_are_kept_and_read_again_an_open_end_too(tmp_path: Path) -> None:
+    figure = Figure("rate", "server_qps_at_p99", parse_printed("≥ 120 QPS"))
+    finding = decide(figure, Evidence(130.0, 130.0, math.inf, 3, "same", "rates"))
+    ruling = Ruling(claim(setup={"dtype": "fp16"}), finding.verdict, finding.reason, (finding,), ("Another dtype.",))
+    store = Store(tmp_path)
+    publish(store, (), "", "", (ruling,))
+    assert read_rulings(tmp_path) == (ruling,)
+    assert "130.0 QPS or more" in (tmp_path / "report.md").read_text(encoding="utf-8")

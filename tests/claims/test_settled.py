@@ -15,6 +15,7 @@ import pytest
 
 from bench.data import load_dataset
 from bench.hub import resolve_model
+from bench.hub.shapes import find_shape
 from bench.measures import evaluate
 from bench.rerankers import Engine
 from bench.rerankers.padded import PaddedReranker
@@ -27,8 +28,8 @@ from bench.types import Qrels, Request, rank
 
 MODEL = "asset:tracer-reranker"
 QUERIES, CANDIDATES = 10, 8
-VOCABULARY, HIDDEN, HALF_BYTES = 151_936, 1024, 2
-"""Of Qwen3-Reranker-0.6B: padded vocabulary, hidden size, bytes of a bf16 or fp16 number."""
+VOCABULARY, HALF_BYTES = 151_936, 2
+"""The padded vocabulary of Qwen3-Reranker-0.6B, and the bytes of a bf16 or fp16 number."""
 
 Rows = Sequence[Sequence[float]]
 
@@ -170,15 +171,25 @@ def test_truncating_the_joined_prompt_corrupts_scores_and_ranks(embedded: Pairs)
     """Same ``max_length``, same tokens cut: the tutorial's way loses the answer turn, cutting the document does not."""
     whole = Qwen3Reranker(MODEL, device="cpu").score_many(embedded.requests)
     bound = 120
-    ours = Qwen3Reranker(MODEL, device="cpu", max_length=bound)
-    theirs = ReferenceReranker(MODEL, device="cpu", max_length=bound, batch_size=16)
-    mine, cut = ours.score_many(embedded.requests), theirs.score_many(embedded.requests)
-    assert mine.work.truncated_pairs == cut.work.truncated_pairs > 0
-    assert mine.work.truncated_tokens == cut.work.truncated_tokens
-    uncut, kept = ([[sigmoid(value) for value in row] for row in scored.scores] for scored in (whole, mine))
-    print(cut.work, moved(uncut, kept), moved(uncut, cut.scores))
-    print(embedded.ndcg(uncut), embedded.ndcg(kept), embedded.ndcg(cut.scores))
-    print([sum(a!=b for a,b in zip(embedded.order(uncut),embedded.order(x))) for x in (kept,cut.scores)])
+    ours = Qwen3Reranker(MODEL, device="cpu", max_length=bound).score_many(embedded.requests)
+    theirs = ReferenceReranker(MODEL, device="cpu", max_length=bound, batch_size=16).score_many(embedded.requests)
+    assert (ours.work.truncated_pairs, ours.work.truncated_tokens) == (35, 325)  # of 80 pairs, 9 tokens each
+    assert (theirs.work.truncated_pairs, theirs.work.truncated_tokens) == (35, 325)
+    uncut, kept = ([[sigmoid(value) for value in row] for row in scored.scores] for scored in (whole, ours))
+    lost = theirs.scores
+    assert moved(uncut, kept) < 0.05
+    assert moved(uncut, lost) > 0.95  # a certain "yes" becomes a certain "no", or the other way round
+    assert answers_turned(uncut, kept) == 0
+    assert answers_turned(uncut, lost) >= 5
+    assert abs(embedded.ndcg(kept) - embedded.ndcg(uncut)) < 0.02
+    assert embedded.ndcg(lost) < embedded.ndcg(uncut) - 0.05
+
+
+def answers_turned(some: Rows, others: Rows) -> int:
+    """Pairs on which two tables of probabilities give different answers."""
+    return sum(
+        (a > 0.5) != (b > 0.5) for row, other in zip(some, others, strict=True) for a, b in zip(row, other, strict=True)
+    )
 
 
 # ------------------------------------------------------------------- logits of the whole vocabulary fill the memory
@@ -208,8 +219,15 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
         torch.manual_seed(0)
         model = Qwen3ForCausalLM(
             Qwen3Config(
-                vocab_size=VOCABULARY, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-                num_key_value_heads=2, head_dim=8, initializer_range=0.2, tie_word_embeddings=True,
+                vocab_size=VOCABULARY,
+                hidden_size=32,
+                intermediate_size=64,
+                num_hidden_layers=2,
+                num_attention_heads=4,
+                num_key_value_heads=2,
+                head_dim=8,
+                initializer_range=0.2,
+                tie_word_embeddings=True,
             )
         )
     model.save_pretrained(folder)
@@ -230,11 +248,12 @@ def test_full_vocabulary_logits_are_nearly_all_of_the_memory_beside_the_weights(
 
 
 def test_the_real_model_would_hold_9_gib_of_logits_for_one_batch() -> None:
-    """Counted, not measured: batch 32, length 1,024, half precision."""
-    logits, states = (32 * 1024 * width * HALF_BYTES for width in (VOCABULARY, HIDDEN))
+    """Counted from the published shape, not measured: batch 32, length 1,024, half precision."""
+    shape = find_shape("qwen3-0.6b")
+    logits, states = (32 * 1024 * width * HALF_BYTES for width in (shape.vocabulary, shape.hidden))
     assert round(logits / 2**30, 1) == 9.3
     assert logits / states == pytest.approx(148.4, abs=0.1)
-    assert logits > 7 * 596_049_920 * HALF_BYTES  # several times the weights themselves
+    assert logits > 7 * shape.weights * HALF_BYTES  # several times the weights themselves
 
 
 # ------------------------------------------------------------------------- the batch size does not change a ranking

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import bench.fetch
 from bench.export import export
 from bench.export.mteb_names import experiment_folder, languages, measure_name, model_of
 from bench.finished import finished_results
@@ -119,10 +117,7 @@ def test_settings_of_one_model_are_experiments_and_speed_is_none(make: Callable[
     assert any("several settings (max_length)" in note and "match_name" in note for note in notes)
 
 
-def test_splits_and_subsets_share_their_tasks_file(
-    make: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bench.fetch, "find_card", find_card)
+def test_splits_and_subsets_share_their_tasks_file(make: Callable[..., Path], tmp_path: Path) -> None:
     folder = make({"dataset": "card:mldr-de", "name": "MLDR de"}, {"dataset": "card:mldr-zh", "name": "MLDR zh"},
                   {"dataset": "card:mldr-zh", "name": "MLDR zh", "split": "dev"})  # fmt: skip
     files, notes = exported(folder, tmp_path / "out")
@@ -130,22 +125,6 @@ def test_splits_and_subsets_share_their_tasks_file(
     assert [each["hf_subset"] for each in scores["test"]] == ["de", "zh"]
     assert [each["hf_subset"] for each in scores["dev"]] == ["zh"]
     assert not any("--task" in note for note in notes)
-
-
-@dataclass(frozen=True)
-class StandInOrigin:
-    subset: str
-
-
-@dataclass(frozen=True)
-class StandInCard:
-    mteb: str
-    origins: tuple[StandInOrigin, ...]
-
-
-def find_card(name: str) -> StandInCard:
-    task, _, subset = name.partition("-")
-    return StandInCard("MultiLongDocRetrieval" if task == "mldr" else "", (StandInOrigin(subset),))
 
 
 def test_a_set_that_no_card_names_keeps_its_name_and_is_told_of(make: Callable[..., Path], tmp_path: Path) -> None:

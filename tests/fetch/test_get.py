@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from bench.data import load_dataset
-from bench.fetch import card_folder, find_card, get, here, ir_card
+from bench.fetch import card_folder, find_card, get, here
 from bench.fetch.errors import OutOfReachError
+from bench.fetch.names import ir_card
 from bench.fetch.receipt import read_receipt
 from bench.types import ConfigError, DataError
 

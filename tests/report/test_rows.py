@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.report.groups import latency
+from bench.derived import latency
 from bench.report.rows import summary_csv, summary_rows
 
 SETUP = ["dataset", "pipeline", "device", "dtype", "batch_size", "max_length", "depth", "status"]

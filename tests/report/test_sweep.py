@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from bench import derived
 from bench.report import (
-    derived,
     fonts,
     plot_heat,
     plot_load,

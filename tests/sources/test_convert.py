@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import bench.fetch
+import bench.sources.open
 from bench.data import load_dataset
 from bench.sources import check_set, default_split, open_set
 from bench.sources.open import find_set
@@ -175,7 +176,7 @@ def test_a_card_and_a_name_of_ir_datasets_that_are_not_here_say_how_to_get_them(
 
 
 def test_a_card_that_is_here_is_opened(small_set: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench.fetch, "here", lambda card: small_set)
+    monkeypatch.setattr(bench.sources.open, "here", lambda card: small_set)
     assert open_set("card:scifact", "test", Path()).path == small_set
     assert find_set("card:scifact", "test", Path()).folder == small_set
 

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 import bench.fetch
+import bench.sources.open
 from bench.config.plan import Plan, load_plan
 from bench.job import FIRST_STAGE, RUN, Job
 from bench.prepare import prepare
@@ -106,7 +107,7 @@ def runs_of(
 ) -> Callable[..., list[tuple[Any, dict[str, Run]]]]:
     """Each trial of a config, prepared and its queries answered in this process."""
     monkeypatch.setattr(bench.fetch, "hub_files", lambda *_: repository)
-    monkeypatch.setattr(bench.fetch, "here", lambda card: small_set)
+    monkeypatch.setattr(bench.sources.open, "here", lambda card: small_set)
 
     def answer(entries: list[Any], pipelines: Any = PIPELINES) -> list[tuple[Any, dict[str, Run]]]:
         plan = plan_of(tmp_path, entries, pipelines)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from bench.machine.steadiness import coefficient_of_variation
-from bench.report.groups import device, offline_seconds, pairs_per_second, queries_per_second
 from bench.serving.load import highest_rate
-from bench.stats import percentile_interval
+from bench.stats import percentile, percentile_interval
 from bench.types import Interval, TrialResult, Work
 
 _DRAWN, _SHAPE = "drawn:", "shape:"
@@ -16,6 +15,48 @@ def no_quality(result: TrialResult) -> str:
     if (result.trial.reranker or "").startswith(_SHAPE):
         return "random weights: no quality"
     return "drawn pairs: no quality" if result.trial.dataset.startswith(_DRAWN) else ""
+
+
+def latency(result: TrialResult, q: float) -> float | None:
+    """The q-th percentile of the latency of single queries, in seconds."""
+    return percentile(result.cost.latency_s, q) if result.cost else None
+
+
+def device(result: TrialResult) -> str:
+    """The device that was used, where the environment tells what ``auto`` became."""
+    return _resolved(result, "device", result.trial.device)
+
+
+def dtype(result: TrialResult) -> str | None:
+    """The number format that was used; None without a model."""
+    trial = result.trial
+    if trial.embedder is None and trial.reranker is None:
+        return None
+    return _resolved(result, "dtype", trial.dtype)
+
+
+def _resolved(result: TrialResult, key: str, asked: str) -> str:
+    found = result.environment.get(key)
+    return found if isinstance(found, str) and found else asked
+
+
+def offline_seconds(result: TrialResult) -> float | None:
+    """The median round of the offline scenario; None where it was not measured."""
+    return percentile(result.cost.offline_s, 50) if result.cost else None
+
+
+def queries_per_second(result: TrialResult) -> float | None:
+    """Of the rounds in which all timed queries were offered at once, the one in the middle."""
+    seconds = offline_seconds(result)
+    return result.cost.offline_queries / seconds if result.cost and seconds else None
+
+
+def pairs_per_second(result: TrialResult) -> float | None:
+    """None without a reranker: no pairs were scored."""
+    seconds = offline_seconds(result)
+    if not result.cost or not seconds or not result.cost.offline_pairs:
+        return None
+    return result.cost.offline_pairs / seconds
 
 
 def throughput(result: TrialResult) -> float | None:
