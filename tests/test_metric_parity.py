@@ -282,12 +282,17 @@ def test_any_run_agrees_with_ir_measures(
     ours = evaluate(ranked(scored), qrels, [*IN_IR_MEASURES])
     names = {measure: name for name, measure in IN_IR_MEASURES.items()}
     theirs: dict[str, dict[str, float]] = {name: dict.fromkeys(qrels, 0.0) for name in IN_IR_MEASURES}
-    for metric in ir_measures.iter_calc([*names], qrels, scored):
-        theirs[names[metric.measure]][metric.query_id] = metric.value
-    for name, values in theirs.items():
-        parity.compare(name, "ir_measures, drawn runs", ours[name], values)
-        mean = ir_measures.calc_aggregate([IN_IR_MEASURES[name]], qrels, scored)[IN_IR_MEASURES[name]]
-        parity.compare(name, "ir_measures, drawn runs", {"all": fmean(ours[name].values())}, {"all": mean})
+    burges = IN_IR_MEASURES["ndcg_burges@5"]
+    for asked in ([measure for measure in names if measure != burges], [burges]):  # asked together, its gains may leak
+        means, values = ir_measures.calc(asked, qrels, scored)
+        for metric in values:
+            theirs[names[metric.measure]][metric.query_id] = metric.value
+        for measure in asked:
+            name = names[measure]
+            parity.compare(name, "ir_measures, drawn runs", ours[name], theirs[name])
+            parity.compare(
+                name, "ir_measures, drawn runs", {"all": fmean(ours[name].values())}, {"all": means[measure]}
+            )
 
 
 def drawn(queries: int = 40, found: int = 30) -> tuple[Qrels, Run]:

@@ -31,7 +31,7 @@ def blocks(root: Path, readme: str) -> list[tuple[str, str]]:
 @pytest.fixture
 def desk(root: Path, tmp_path: Path) -> Path:
     """A folder that looks like a checkout to the commands of a README, with nothing of theirs left behind."""
-    for name in ("configs", "datasets"):
+    for name in ("configs", "datasets", "reports"):
         (tmp_path / name).symlink_to(root / name)
     return tmp_path
 
