@@ -17,8 +17,9 @@ INSTALLED := .venv/.installed
 demo: $(INSTALLED)
 	$(BIN)/rerankbench run configs/quickstart.yaml
 
+# Several files at once, a thread each: trials that measure still take turns, by the lock of the machine.
 test: $(INSTALLED)
-	$(BIN)/python -P -m pytest
+	OMP_NUM_THREADS=1 PYTHONSAFEPATH=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -P -m pytest -m slow

@@ -24,7 +24,7 @@ ORDER = ["BM25", "Embedding", "Embedding + reranker"]
 def out(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("quickstart")
     config = root / "configs" / "quickstart.yaml"
-    command = [sys.executable, "-P", "-m", "bench", "run", str(config), "--out", str(folder)]
+    command = [sys.executable, "-P", "-m", "bench", "run", str(config), "timed_queries=10", "--out", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr
     return folder

@@ -73,7 +73,7 @@ def _tested(trials: Sequence[Trial], outcomes: Mapping[str, Outcome]) -> dict[st
         else:
             tested[trial.id] = outcome
     if len(reasons) > 1:
-        named = [reason.partition("; fetch it with")[0] for reason in reasons][:_NAMED]
+        named = [re.split("; fetch it with|; where to get it", reason)[0] for reason in reasons][:_NAMED]
         more = f"; and {len(reasons) - _NAMED} more things are missing" if len(reasons) > _NAMED else ""
         return Missing("; ".join(named) + more)
     return Missing("; ".join(reasons)) if reasons else tested

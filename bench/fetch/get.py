@@ -74,7 +74,9 @@ def _make(card: SetCard, hub: Hub, source: Path | None, tell: Progress) -> Path:
 def _first_to_give(card: SetCard, hub: Hub, work: Path, tell: Progress) -> Raw:
     """The first origin that can be reached; what it gives counts, good or bad."""
     if not card.origins:
-        raise OutOfReachError(f"{card.name} is not fetched by this program: {card.note or 'its card names no place'}")
+        raise OutOfReachError(
+            f"{card.name} is not fetched by this program; with its files in BEIR layout, add --from FOLDER. {card.note}"
+        )
     reasons: list[str] = []
     for number, origin in enumerate(card.origins):
         try:

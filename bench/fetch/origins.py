@@ -62,10 +62,14 @@ def obtain(card: SetCard, origin: Origin, hub: Hub, work: Path, tell: Progress) 
 def given(card: SetCard, source: Path, work: Path, tell: Progress) -> Raw:
     """The set from files that the user has fetched: a card's archive is checked as a download is.
 
-    Raises DataError when they are for none of the card's origins.
+    A card without origins takes a folder in BEIR layout. Raises DataError when the files are for none of the origins.
     """
     if not source.is_dir():
         raise ConfigError(f"--from {source} is no folder; give the folder that holds the files of {card.name}")
+    if not card.origins:
+        own = Origin("hub", "files in BEIR layout", "beir")
+        blank = Raw(_NOTHING, own.place, "no published revision")
+        return _by_hand(_read(source, own, Choice(card.split, "", ()), blank), checked=False)
     reasons = []
     for number, origin in enumerate(card.origins):
         choice = Choice(card.split, origin.subset, origin.files)

@@ -55,6 +55,7 @@ thead th {{ color: var(--muted); font-weight: 500; vertical-align: bottom;
 tbody tr:last-child > * {{ border-bottom-width: 1.5px; border-bottom-color: var(--muted); }}
 th.text, td.text {{ text-align: left; }}
 td.text {{ white-space: normal; min-width: 4.5rem; max-width: 34rem; overflow-wrap: anywhere; }}
+td.text.best {{ overflow-wrap: normal; }}
 th[scope=row] {{ text-align: left; font-weight: 500; position: sticky; left: 0; background: var(--card);
   white-space: normal; min-width: 12rem; max-width: 18rem; overflow-wrap: break-word; z-index: 1; }}
 th:first-child, td:first-child {{ padding-left: 0; }}

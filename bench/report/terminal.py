@@ -63,12 +63,14 @@ def print_claims(rulings: Sequence[Ruling], console: Console) -> None:
         console.print(Padding(Text(text, style=style), (0, 0, 0, 18)))
 
     for ruling in rulings:
-        for head, claimed, measured, verdict, why in claims_table([ruling]).rows:
+        rows = claims_table([ruling]).rows
+        for row, (head, claimed, measured, verdict, why) in enumerate(rows):
             name = " · ".join(part for part in (head.text, head.note) if part)
             found = f"{measured.text} ({measured.note})" if measured.note else measured.text
             console.print(Text.assemble((f"{verdict.text:<18}", _VERDICT_STYLES.get(verdict.text, "")), (name, "bold")))
             line(f"claimed {claimed.text}, measured {found}")
-            line(why.text, "dim")
+            if row + 1 == len(rows) or rows[row + 1][-1].text != why.text:  # said once of figures that share it
+                line(why.text, "dim")
         if ruling.deviations:
             line(f"Otherwise than claimed: {words.clean('; '.join(ruling.deviations))}", "dim")
     console.print(tally(rulings), highlight=False)

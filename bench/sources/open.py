@@ -84,9 +84,14 @@ def splits_of(spec: Spec) -> Sequence[str]:
 
 
 def _fetched(name: str) -> Path:
-    folder = here(card_of(name))
+    card = card_of(name)
+    folder = here(card)
     if folder is None:
         short = name.removeprefix(CARD)
+        if not card.origins:
+            raise DataError(
+                f"the set {short} is not on this machine; where to get it: rerankbench datasets show {short}"
+            )
         raise DataError(f"the set {short} is not on this machine; fetch it with: rerankbench datasets get {short}")
     return folder
 

@@ -21,7 +21,6 @@ search_pairs: 4
 warmup_pairs: 1
 workload: {queries: 2, documents: 3, median_tokens: 30, max_tokens: 60}
 engines:
-  padded: {engine: transformers, batch_size: 3}
   tutorial: {engine: reference}
 """
 

@@ -377,3 +377,15 @@ def test_a_receipt_that_is_broken_is_none(tmp_path: Path) -> None:
     assert read_receipt(tmp_path) is None
     (tmp_path / "receipt.json").write_text(json.dumps([]))
     assert read_receipt(tmp_path) is None
+
+
+def test_a_set_that_nobody_can_fetch_may_be_given_by_hand(kit: Any, place: Path) -> None:
+    kit.write_card(place, "rare", [], note="Ask the authors.")
+    card = find_card("rare")
+    with pytest.raises(OutOfReachError, match=r"--from FOLDER\. Ask the authors"):
+        get(card, tell=silent)
+    for name, content in kit.beir().items():
+        (place / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / "mine" / name).write_bytes(content)
+    folder = get(card, source=place / "mine", tell=silent)
+    assert load_dataset(folder).revision == "no published revision, by hand"
