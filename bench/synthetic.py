@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.config.reading import unknown
+from bench.reading import unknown
 from bench.types import ConfigError, Dataset, Document, ModelError, Query, Request, canonical_json
 
 if TYPE_CHECKING:

@@ -407,12 +407,14 @@ def test_a_trial_that_dies_alone_is_a_result_and_no_lost_machine(place: RayClust
 
 
 INTERRUPTED = """
-import sys, threading
+import signal, sys, threading
 from concurrent.futures import CancelledError
 from pathlib import Path
 from bench.cluster.place import RayCluster
 from bench.job import Job
 from bench.types import Trial
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs begin with Ctrl-C ignored
 
 def run():
     base = Path(sys.argv[2])

@@ -30,7 +30,7 @@ from bench.claims.printed import parse_amount, parse_printed
 from bench.claims.words import Claim, Example, Figure, Source
 from bench.config.fields import TRIAL_FIELDS
 from bench.config.plan import Overrides, expand, read_overrides, read_tree
-from bench.config.reading import as_json, first_problem, unknown
+from bench.reading import as_json, first_problem, unknown
 from bench.types import ConfigError, Trial
 
 _ID = re.compile(r"[a-z0-9][a-z0-9.-]*")

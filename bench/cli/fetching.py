@@ -46,10 +46,10 @@ def datasets_get(
     """
     from rich.console import Console
 
-    from bench.config.reading import unknown
     from bench.fetch import all_cards, card_of
     from bench.fetch.listing import of_suite
     from bench.needs import missing_cards, needs_of
+    from bench.reading import unknown
     from bench.show_needs import show_needs, show_sets
 
     if hub not in get_args(Hub):

@@ -21,7 +21,7 @@ from itertools import product
 from typing import Any
 
 from bench.config.fields import SWEPT_FIELDS, TUPLE_FIELDS, with_dtype
-from bench.config.reading import as_json, unknown
+from bench.reading import as_json, unknown
 from bench.types import ConfigError
 
 Cell = Mapping[str, Any]

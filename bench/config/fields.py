@@ -9,8 +9,8 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from bench.config.reading import as_json, first_problem, unknown
 from bench.measures import check_measure
+from bench.reading import as_json, first_problem, unknown
 from bench.synthetic import is_drawn
 from bench.types import ConfigError, Scenario, Trial
 

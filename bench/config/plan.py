@@ -41,7 +41,7 @@ from bench.config.fields import (
     with_dtype,
     without_idle_fields,
 )
-from bench.config.reading import as_json, first_problem, from_base, key_and_value, unknown, yaml_value
+from bench.reading import as_json, first_problem, from_base, key_and_value, unknown, yaml_value
 from bench.sources import default_split
 from bench.sources.spec import is_mapped, is_name, parse_name, read_entry, spec_name, with_paths_from_here
 from bench.synthetic import drawn_name, is_drawn

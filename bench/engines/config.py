@@ -21,7 +21,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from bench.config.fields import RERANKER_FIELDS, make_trial
-from bench.config.reading import as_json, first_problem, from_base, key_and_value, unknown
+from bench.reading import as_json, first_problem, from_base, key_and_value, unknown
 from bench.rerankers import check_engine
 from bench.rerankers.template import default_instruction, find_template
 from bench.sources.spec import is_name

@@ -33,8 +33,8 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bench.config.reading import as_json, first_problem, unknown
 from bench.folders import datasets_folder
+from bench.reading import as_json, first_problem, unknown
 from bench.types import ConfigError
 
 OWN_CARDS = "RERANKBENCH_CARDS"

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.config.reading import unknown
 from bench.fetch.card import Origin, SetCard, card_folder
+from bench.reading import unknown
 from bench.types import ConfigError
 
 Here = Callable[[SetCard], Path | None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.config.reading import unknown
+from bench.reading import unknown
 from bench.sources.parts import Parts
 from bench.sources.reranking import reranking_parts
 from bench.sources.spec import HubPart, HubSpec

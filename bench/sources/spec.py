@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bench.config.reading import as_json, first_problem, from_base, unknown
+from bench.reading import as_json, first_problem, from_base, unknown
 from bench.types import ConfigError, canonical_json
 
 PLAIN = ("card:", "ir:")

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.config.reading import unknown
 from bench.data.notices import Tally
 from bench.data.records import parse_object
+from bench.reading import unknown
 from bench.sources.files import Place, text_lines, unreadable
 from bench.sources.spec import Table
 from bench.types import DataError
