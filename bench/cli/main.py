@@ -189,7 +189,8 @@ def _run_claims(
         report = publish(store, tried.results, file.text, command, tried.rulings)
     if not quiet:
         print_claims(tried.rulings, console)
-        console.print(tally(tried.results), highlight=False)
+        if tried.results:
+            console.print(tally(tried.results), highlight=False)
         console.print(f"Report: {report}", soft_wrap=True, highlight=False)
     if any(result.status == "failed" for result in tried.results):
         raise typer.Exit(1)
