@@ -441,11 +441,14 @@ def test_an_interrupt_ends_the_trials_on_every_machine(
     never_ends(small_set)
     command = [sys.executable, "-P", "-c", INTERRUPTED, nodes.address, str(small_set.parent), caller]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        assert any(line.strip() == "read the set" for line in process.stdout)
-        running = trial_processes()
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        try:
+            assert process.stdout
+            assert any(line.strip() == "read the set" for line in process.stdout)
+            running = trial_processes()
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert len(running) == 1
     assert not psutil.wait_procs(running, timeout=20)[1]
     assert ("cancelled" in out) == (caller == "thread")

@@ -31,11 +31,11 @@ class Candidates:
 def read_candidates(
     path: Path, queries: Collection[str] | None = None, documents: Container[str] | None = None
 ) -> Candidates:
-    """The rankings of ``queries`` in the run at ``path``; lines of other queries are counted and passed over.
+    """The rankings of ``queries`` in the run at ``path``; lines of other queries are checked, counted and left out.
 
-    Raises DataError, with the line, for a line of other than six columns, a score that is no finite number, a document
-    that is given twice for a query or is none of ``documents``, and for a run that has none of the queries. Without
-    ``queries`` or ``documents`` any will do.
+    Whoever reads it for fewer queries finds the same faults. Raises DataError, with the line, for a line of other than
+    six columns, a score that is no finite number, a document that is given twice for a query or, of ``queries``, is
+    none of ``documents``, and for a run that has none of the queries. Without ``queries`` or ``documents`` any will do.
     """
     tally = Tally()
     scored: dict[str, dict[str, float]] = {}
@@ -49,17 +49,17 @@ def read_candidates(
         if len(columns) != 6:
             raise place.error(f"{len(columns)} columns; {COLUMNS}")
         query, _, document, said_rank, said_score, _ = columns
-        if queries is not None and query not in queries:
-            tally.add("line is of a query that is not among the judged ones, not read", str(place))
-            continue
-        if documents is not None and document not in documents:
+        wanted = queries is None or query in queries
+        if not wanted:
+            tally.add("line is of a query that is not among the judged ones, left out", str(place))
+        elif documents is not None and document not in documents:
             unknown.append((place, document))
             continue
         own = scored.setdefault(query, {})
         if document in own:
             raise place.error(f"query {query!r} has the document {document!r} twice; trec_eval refuses such a run too")
         own[document] = _score(said_score, place)
-        if said_rank.lstrip("+-").isdecimal():
+        if wanted and said_rank.lstrip("+-").isdecimal():
             ranked.setdefault(query, []).append((int(said_rank), document))
     if unknown:
         place, document = unknown[0]
@@ -68,10 +68,10 @@ def read_candidates(
             f"the document {document!r} is none of the set's{further}, so there is nothing to rerank; name the set "
             "that this run was made on"
         )
-    if not scored:
-        wanted = f"none of the {len(queries)} judged queries" if queries else "no query"
-        raise DataError(f"{wanted} is in this run; is it of another set?", path)
-    run = {query: rank(own.items()) for query, own in scored.items()}
+    run = {query: rank(own.items()) for query, own in scored.items() if queries is None or query in queries}
+    if not run:
+        absent = f"none of the {len(queries)} judged queries" if queries else "no query"
+        raise DataError(f"{absent} is in this run; is it of another set?", path)
     _count_oddities(run, ranked, tally)
     for query in queries or ():
         if query not in run:

@@ -58,7 +58,7 @@ def test_scores_decide_and_what_is_odd_is_counted(tmp_path: Path) -> None:
     found = read_candidates(path, QUERIES, DOCUMENTS)
     assert [doc for doc, _ in found.run["q1"]] == ["d3", "d2", "d1"]
     assert [str(notice) for notice in found.notices] == [
-        "1 × line is of a query that is not among the judged ones, not read (first: run.trec.gz:5)",
+        "1 × line is of a query that is not among the judged ones, left out (first: run.trec.gz:5)",
         "1 × candidate ties with its neighbour; ids decide their order (first: query q1)",
         "1 × query's ranks and scores disagree; ordered by score, as trec_eval does (first: query q1)",
         "1 × query has no candidates, and counts 0 (first: query q2)",
@@ -157,3 +157,12 @@ def test_a_real_run_keeps_its_figure(shared_data: object, tmp_path: Path) -> Non
     assert ir_measures.calc_aggregate([ir_measures.AP], judged, scored) == expected
     assert expected[ir_measures.AP] == pytest.approx(0.2744, abs=5e-5)  # of the file at hand, which is cut at 30
     assert find_lists(Trial("x", "P", candidates=str(run)), dataset, tmp_path).counts.keys() == ours.keys()
+
+
+def test_a_fault_in_a_query_that_nobody_judged_is_found_all_the_same(tmp_path: Path) -> None:
+    """A trial's process reads the file without knowing the queries: it must not find what was passed over before."""
+    path = tmp_path / "run.trec"
+    path.write_text("q1 Q0 d1 1 2.0 x\nother Q0 d9 1 nan x\n", encoding="utf-8")
+    for queries in (None, frozenset({"q1"})):
+        with pytest.raises(DataError, match="nan"):
+            read_candidates(path, queries, frozenset({"d1"}) if queries else None)
