@@ -117,22 +117,60 @@ def paired_randomisation(a: Values, b: Values, seed: int = 0, samples: int = 100
     Exact for at most 16 queries that differ; otherwise Monte Carlo with the +1 correction, so never 0 (Smucker, Allan
     and Carterette, CIKM 2007, find it and the bootstrap the tests to trust for retrieval).
     """
-    differences = _differences(a, b)
-    differences = differences[differences != 0]
-    n = differences.size
-    if n == 0:
-        return 1.0
-    observed = abs(differences.sum()) * (1 - 1e-12)  # rounding must not make the observed pattern look rarer
-    if n <= EXACT_UP_TO:
-        patterns = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
-        return float((np.abs((2 * patterns - 1) @ differences) >= observed).mean())
+    return _sign_flips([_differences(a, b)], seed, samples)[0]
+
+
+def paired_randomisations(
+    baseline: Values, arms: Sequence[Values], seed: int = 0, samples: int = 100_000
+) -> list[float]:
+    """The p-value of ``paired_randomisation`` for each of several arms, over the same queries in the same order.
+
+    Signs are drawn once for all arms, for the queries where any arm that needs sampling differs. One such arm gets the
+    very p-value of ``paired_randomisation``; of several, each gets it within the error of sampling. Raises ValueError
+    for lengths that differ, and for a value that is no finite number.
+    """
+    rows = [_differences(baseline, arm) for arm in arms]
+    for place, row in enumerate(rows):
+        if not np.isfinite(row).all():
+            raise ValueError(f"paired values need to be finite numbers; those of arm {place} are not")
+    return _sign_flips(rows, seed, samples)
+
+
+def _sign_flips(rows: Sequence[npt.NDArray[np.float64]], seed: int, samples: int) -> list[float]:
+    found = [1.0] * len(rows)
+    sampled = []
+    for place, row in enumerate(rows):
+        differences = row[row != 0]
+        if differences.size > EXACT_UP_TO:
+            sampled.append(place)
+        elif differences.size:
+            found[place] = _all_sign_flips(differences)
+    if not sampled:
+        return found
+    table = np.stack([rows[place] for place in sampled], axis=1)
+    table = table[(table != 0).any(axis=1)]
+    observed = _observed(table)
     rng = np.random.default_rng(seed)
-    rows = max(1, _CHUNK // n)
-    extreme = 0
-    for start in range(0, samples, rows):
-        signs = rng.integers(0, 2, (min(rows, samples - start), n), dtype=np.int8) * 2.0 - 1.0
-        extreme += int((np.abs(signs @ differences) >= observed).sum())
-    return (extreme + 1) / (samples + 1)
+    n = len(table)
+    at_once = max(1, _CHUNK // n)
+    extreme = np.zeros(len(sampled), dtype=np.int64)
+    for start in range(0, samples, at_once):
+        signs = rng.integers(0, 2, (min(at_once, samples - start), n), dtype=np.int8) * 2.0 - 1.0
+        extreme += (np.abs(signs @ table) >= observed).sum(axis=0)
+    for place, count in zip(sampled, extreme, strict=True):
+        found[place] = (int(count) + 1) / (samples + 1)
+    return found
+
+
+def _all_sign_flips(differences: npt.NDArray[np.float64]) -> float:
+    n = differences.size
+    patterns = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
+    return float((np.abs((2 * patterns - 1) @ differences) >= _observed(differences)).mean())
+
+
+def _observed(differences: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The size of the sums as they were seen; rounding must not make the observed pattern look rarer than it is."""
+    return np.asarray(np.abs(differences.sum(axis=0)) * (1 - 1e-12))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

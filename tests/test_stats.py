@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from bench.stats import bootstrap_mean, holm, paired_bootstrap, paired_randomisation, percentile, percentile_interval
+from bench.stats import (
+    bootstrap_mean,
+    holm,
+    paired_bootstrap,
+    paired_randomisation,
+    paired_randomisations,
+    percentile,
+    percentile_interval,
+)
 
 
 def test_percentiles_interpolate_linearly() -> None:
@@ -61,6 +69,67 @@ def test_sampled_p_agrees_with_scipy_and_is_never_zero() -> None:
     theirs = scipy_stats.permutation_test((b - a,), np.mean, permutation_type="samples", n_resamples=100_000, rng=1)
     assert paired_randomisation(a, b) == pytest.approx(theirs.pvalue, abs=0.01)
     assert paired_randomisation(np.zeros(60), np.ones(60)) > 0
+
+
+def test_fishers_own_example() -> None:
+    """Darwin's fifteen pairs of maize, crossed less self-fertilised in eighths of an inch (Fisher 1935, section 21)."""
+    eighths = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
+    assert sum(eighths) == 314
+    assert paired_randomisation([0] * 15, eighths) == 1726 / 2**15
+    assert paired_randomisations([0] * 15, [eighths]) == [1726 / 2**15]
+
+
+def test_several_arms_each_have_the_single_tests_p() -> None:
+    """Exact for few differing queries, to the last bit for one sampled arm, within sampling error for several."""
+    rng = np.random.default_rng(9)
+    base = rng.random(80)
+    few = base.copy()
+    few[:12] += rng.normal(0.05, 0.1, 12)
+    gained, lost = base + rng.normal(0.02, 0.1, 80), base - rng.normal(0.03, 0.15, 80)
+    exact = scipy_stats.permutation_test(((few - base)[:12],), np.mean, permutation_type="samples", n_resamples=np.inf)
+    assert paired_randomisations(base, [few, base, gained], 3) == [
+        pytest.approx(exact.pvalue),
+        1.0,
+        paired_randomisation(base, gained, 3),
+    ]
+    together = paired_randomisations(base, [gained, lost, few], 3)
+    for arm, p in zip((gained, lost), together, strict=False):
+        theirs = scipy_stats.permutation_test(
+            (arm - base,), np.mean, permutation_type="samples", rng=1, n_resamples=50_000
+        )
+        error = (p * (1 - p) * (1 / 100_000 + 1 / 50_000)) ** 0.5
+        assert p == pytest.approx(theirs.pvalue, abs=5 * error + 1e-4)
+    assert together == paired_randomisations(base, [gained, lost, few], 3)
+
+
+def test_one_arm_alone_has_exactly_the_single_tests_p() -> None:
+    rng = np.random.default_rng(10)
+    gains = [0.0, 1.0, 0.63, 0.5, 0.43]
+    for seed in range(40):
+        n = int(rng.integers(1, 120))
+        a, b = rng.choice(gains, n), rng.choice(gains, n)
+        assert paired_randomisations(a, [b], seed, 1_000) == [paired_randomisation(a, b, seed, 1_000)]
+
+
+def test_samples_are_drawn_in_chunks_without_changing_their_number() -> None:
+    """5,000 queries do not fit one chunk; a clear effect still meets the smallest p that so many samples can give."""
+    base = np.random.default_rng(0).random(5_000)
+    assert paired_randomisations(base, [base + 0.1, base - 0.1], samples=1_999) == [1 / 2_000, 1 / 2_000]
+
+
+def test_several_arms_under_the_null_each_say_so_about_5_times_in_100() -> None:
+    rng = np.random.default_rng(12)
+    found = [paired_randomisations(rng.random(30), list(rng.random((3, 30))), i, 1_000) for i in range(400)]
+    assert (np.array(found) <= 0.05).sum(axis=0).max() <= 33  # 99.9% bound of binomial(400, 0.05)
+
+
+def test_no_arms_no_queries_and_no_numbers() -> None:
+    assert paired_randomisations([0.1], []) == []
+    assert paired_randomisations([], [[], []]) == [1.0, 1.0]
+    with pytest.raises(ValueError, match="arm 1"):
+        paired_randomisations([0.1], [[0.2], [float("nan")]])
+    with pytest.raises(ValueError, match="equal lengths"):
+        paired_randomisations([0.1], [[0.2], [0.1, 0.2]])
 
 
 def test_under_the_null_it_says_so_about_5_times_in_100() -> None:
