@@ -57,7 +57,7 @@ def doubts(result: TrialResult, dataset: Dataset, run: Run) -> tuple[str, ...]:
         share = work.truncated_pairs / work.pairs
         said.append(f"{share:.0%} of the documents were cut to fit max_length {trial.max_length}; raise it to compare")
     load, cores = result.environment.get("load_before"), result.environment.get("cores_logical")
-    if load and cores and load > BUSY_PER_CORE * cores:
+    if trial.scenarios and load and cores and load > BUSY_PER_CORE * cores:
         said.append(f"the machine was busy before the run (load {load} on {cores} cores); measure times on an idle one")
     return tuple(said)
 

@@ -16,18 +16,27 @@ from bench.report.html import render_html
 from bench.report.markdown import render_markdown
 from bench.report.rows import summary_csv
 from bench.store import Store
+from bench.study.run import Studied
+from bench.study.study import Study
+from bench.study.table import ab_csv
 from bench.types import StoreError, TrialResult
 
-CLAIMS = "claims.json"
+CLAIMS, STUDY = "claims.json", "ab.json"
 _RULINGS = TypeAdapter(tuple[Ruling, ...], config=ConfigDict(ser_json_inf_nan="strings"))
+_STUDY = TypeAdapter(Study)
 
 
 def publish(
-    store: Store, results: Sequence[TrialResult], config_text: str, command: str, rulings: Sequence[Ruling] = ()
+    store: Store,
+    results: Sequence[TrialResult],
+    config_text: str,
+    command: str,
+    rulings: Sequence[Ruling] = (),
+    study: Study | None = None,
 ) -> Path:
     """Write summary.csv, report.md, report.html and figures/ for these results; returns the page's path.
 
-    Of claims, what was found is kept as claims.csv and, whole, as claims.json.
+    Of claims, what was found is kept as claims.csv and, whole, as claims.json; of a study as ab.csv and ab.json.
     """
     facts = {"command": command, "config": config_text, "trials": [result.trial.id for result in results]}
     store.write(REPRODUCE, json.dumps(facts, ensure_ascii=False, indent=1).encode() + b"\n")
@@ -35,16 +44,25 @@ def publish(
     if rulings:
         store.write("claims.csv", claims_csv(rulings).encode())
         store.write(CLAIMS, _RULINGS.dump_json(tuple(rulings), indent=1) + b"\n")
-    for name, payload in figures(results).items():
+    if study is not None:
+        store.write("ab.csv", ab_csv(study.contrasts, study.arms).encode())
+        store.write(STUDY, _STUDY.dump_json(study, indent=1) + b"\n")
+    for name, payload in figures(results, study=study).items():
         store.write(f"figures/{name}", payload)
-    store.write("report.md", render_markdown(results, config_text, command, rulings).encode())
-    return store.write("report.html", render_html(results, config_text, command, rulings).encode())
+    store.write("report.md", render_markdown(results, config_text, command, rulings, study).encode())
+    return store.write("report.html", render_html(results, config_text, command, rulings, study).encode())
+
+
+def publish_study(store: Store, studied: Studied, config_text: str, command: str) -> Path:
+    """``publish`` of a study, with what was found for every query in ab-queries.csv; returns the page's path."""
+    store.write("ab-queries.csv", studied.queries_csv.encode(errors="replace"))
+    return publish(store, studied.results, config_text, command, study=studied.study)
 
 
 def republish(folder: Path) -> tuple[list[TrialResult], Path]:
     """The same from what a finished run has left. Raises StoreError for a folder without one."""
     run = finished_run(folder)
-    page = publish(Store(folder), run.results, run.config_text, run.command, read_rulings(folder))
+    page = publish(Store(folder), run.results, run.config_text, run.command, read_rulings(folder), read_study(folder))
     return list(run.results), page
 
 
@@ -57,3 +75,14 @@ def read_rulings(folder: Path) -> tuple[Ruling, ...]:
         return _RULINGS.validate_json(path.read_bytes())
     except (OSError, ValueError) as error:
         raise StoreError(f"{path} cannot be read; run the claims file again to make it anew") from error
+
+
+def read_study(folder: Path) -> Study | None:
+    """What an instruction study's run has found; None where there was none. Raises StoreError for a damaged file."""
+    path = folder / STUDY
+    if not path.exists():
+        return None
+    try:
+        return _STUDY.validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} cannot be read; run the study again to make it anew") from error

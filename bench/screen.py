@@ -62,9 +62,14 @@ class Screen:
             return
         from bench.retrievers import advice
 
-        name = f"{result.dataset.get('name', result.trial.dataset)} · {result.trial.pipeline}"
+        dataset = str(result.dataset.get("name", result.trial.dataset))
+        name = f"{dataset} · {result.trial.pipeline}"
+        if not result.trial.scenarios:  # an arm of a study, which has two sides
+            name = f"{dataset} {result.trial.split} · {result.trial.pipeline}"
         if found:
             how = "found in the results folder, not run again"
+        elif result.status == "ok" and not result.trial.scenarios:
+            how = "judged"
         elif result.status == "ok":
             how = f"done in {result.wall_s or 0:.1f} s"
         else:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from bench.keys import quality_key
+from bench.keys import arms_key, quality_key
 from bench.machine.flops import ModelShape, PromptTokens, needed_flops, unshared_flops
 from bench.prepare import can_be_judged
 from bench.rerankers.template import default_instruction, find_template
@@ -122,7 +122,7 @@ def estimate(trials: Sequence[Trial], known: Known) -> Estimate:
         if counted.query_s is None:
             unknown[_why_unknown(trial, known)] = None
         else:
-            seconds = counted.start_s + _speed_s(trial, counted)
+            seconds = (counted.start_s if trial.scenarios else 0.0) + _speed_s(trial, counted)
             seconds += _index_s(trial, known, indexed)
         cells.append(Guess(trial, seconds))
         passes = _query_passes(trial, counted)
@@ -140,6 +140,27 @@ def estimate(trials: Sequence[Trial], known: Known) -> Estimate:
         guided=guided,
         unknown=tuple(unknown),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PassGuess:
+    """Scoring all queries of a trial once: ``seconds`` without starting a process, None where nobody can tell.
+
+    ``kept``: its scores lie in the results folder, as far as can be told without looking at what they rest on.
+    """
+
+    pairs: int
+    tokens: float
+    seconds: float | None
+    kept: bool
+
+
+def pass_guess(trial: Trial, known: Known) -> PassGuess:
+    """What the quality pass of one trial would take, whose ``auto`` fields are resolved."""
+    size, counted = known.sets[set_key(trial)], _counted(trial, known, _Guides.of(known))
+    pairs = size.queries * counted.depth
+    seconds = None if counted.query_s is None else counted.query_s * size.queries
+    return PassGuess(pairs, pairs * counted.pair_tokens, seconds, quality_key(trial) in known.quality_done)
 
 
 def to_rate(trials: Sequence[Trial], known: Known) -> dict[tuple[str, str], ModelShape]:
@@ -236,7 +257,7 @@ def _rounds(round_s: float) -> int:
 
 def _query_passes(trial: Trial, counted: _Counted) -> float:
     """How often a query is answered in the speed pass, the given rates of the server scenario left as they are."""
-    passes = float(trial.warmup_queries)
+    passes = float(trial.warmup_queries) if trial.scenarios else 0.0
     if "single_stream" in trial.scenarios:
         passes += counted.timed
     if "offline" in trial.scenarios:
@@ -294,7 +315,7 @@ class _QualityWork:
 
 def _quality(to_run: Sequence[Trial], trials: Sequence[Trial], known: Known, guides: _Guides) -> _QualityWork:
     """One pass for each key that a cell to be run needs, to the depth of the deepest; in a process of its own where
-    cells share it."""
+    cells share it. Cells without measurements of speed start one process for all instructions."""
     sharing = Counter(quality_key(trial) for trial in trials)
     depths: dict[str, int] = {}
     asking: dict[str, Trial] = {}
@@ -304,10 +325,15 @@ def _quality(to_run: Sequence[Trial], trials: Sequence[Trial], known: Known, gui
             depths[key] = max(depths.get(key, 0), trial.depth)
             asking.setdefault(key, trial)
     seconds, pairs, tokens = 0.0, 0, 0.0
+    started: set[str] = set()
     for key, trial in asking.items():
         size, counted = known.sets[set_key(trial)], _counted(trial, known, guides)
         deeper = depths[key] / trial.depth
-        seconds += size.queries * (counted.query_s or 0.0) * deeper + (counted.start_s if sharing[key] > 1 else 0.0)
+        process = key if trial.scenarios else arms_key(trial)
+        if process not in started and (sharing[key] > 1 or not trial.scenarios):
+            started.add(process)
+            seconds += counted.start_s
+        seconds += size.queries * (counted.query_s or 0.0) * deeper
         of_this = size.queries * min(depths[key], size.documents) if trial.reranker else 0
         pairs += of_this
         tokens += of_this * counted.pair_tokens

@@ -8,6 +8,7 @@ from typing import Literal
 
 from bench.claims.words import Ruling
 from bench.report.words import MISSING
+from bench.study.study import Study
 from bench.types import TrialResult
 
 
@@ -19,6 +20,7 @@ class Report:
     config_text: str = ""
     command: str = ""
     rulings: Sequence[Ruling] = ()
+    study: Study | None = None
 
 
 @dataclass(frozen=True, slots=True)

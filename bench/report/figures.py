@@ -19,6 +19,7 @@ from bench.report import (
     plot_roofline,
     plot_stages,
     plot_tradeoff,
+    study_figures,
     style,
     sweep,
 )
@@ -26,6 +27,7 @@ from bench.report.blocks import Picture, Pictures
 from bench.report.canvas import Names
 from bench.report.groups import Group, by_dataset, primary
 from bench.report.words import clean, listed, measure_title
+from bench.study.study import Study
 from bench.types import TrialResult
 
 if TYPE_CHECKING:
@@ -112,7 +114,9 @@ PLOTS: Mapping[str, Plot] = {
 }  # fmt: skip
 
 
-def figures(results: Sequence[TrialResult], formats: Sequence[Format] = ("svg", "png")) -> dict[str, bytes]:
+def figures(
+    results: Sequence[TrialResult], formats: Sequence[Format] = ("svg", "png"), study: Study | None = None
+) -> dict[str, bytes]:
     """File name -> bytes, such as ``quality-scifact.svg``. Nothing of pyplot's global state is touched."""
     import matplotlib
 
@@ -125,6 +129,10 @@ def figures(results: Sequence[TrialResult], formats: Sequence[Format] = ("svg", 
                     figure = plot.draw(part, measure, names)
                     for format_ in formats:
                         drawn[f"{kind}-{part.slug}.{format_}"] = _bytes(figure, format_)
+        for name, make in study_figures.drawn(study).items() if study is not None else ():
+            figure = make()
+            for format_ in formats:
+                drawn[f"{name}.{format_}"] = _bytes(figure, format_)
     return drawn
 
 

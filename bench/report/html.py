@@ -13,6 +13,7 @@ from bench.report.blocks import Block, Bullets, Cell, Code, Paragraph, Pictures,
 from bench.report.css import SHEET
 from bench.report.figures import figures
 from bench.report.sections import build, summary
+from bench.study.study import Study
 from bench.types import TrialResult
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -26,11 +27,15 @@ _COLOURS = {
 
 
 def render_html(
-    results: Sequence[TrialResult], config_text: str = "", command: str = "", rulings: Sequence[Ruling] = ()
+    results: Sequence[TrialResult],
+    config_text: str = "",
+    command: str = "",
+    rulings: Sequence[Ruling] = (),
+    study: Study | None = None,
 ) -> str:
     """The whole page. Every string that comes from data is escaped."""
-    report = Report(results, config_text, command, rulings)
-    drawn = {name.removesuffix(".svg"): svg.decode() for name, svg in figures(results, ("svg",)).items()}
+    report = Report(results, config_text, command, rulings, study)
+    drawn = {name.removesuffix(".svg"): svg.decode() for name, svg in figures(results, ("svg",), study).items()}
     sections = build(report)
     links = "".join(f'<li><a href="#{s.id}">{escape(s.title)}</a></li>' for s in sections)
     body = "\n".join(_section(section, drawn) for section in sections)

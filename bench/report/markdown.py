@@ -9,16 +9,21 @@ from typing import assert_never
 from bench.claims.words import Ruling
 from bench.report.blocks import Block, Bullets, Cell, Code, Paragraph, Pictures, Report, Section, Table
 from bench.report.sections import build, summary
+from bench.study.study import Study
 from bench.types import TrialResult
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~$&!])")
 
 
 def render_markdown(
-    results: Sequence[TrialResult], config_text: str = "", command: str = "", rulings: Sequence[Ruling] = ()
+    results: Sequence[TrialResult],
+    config_text: str = "",
+    command: str = "",
+    rulings: Sequence[Ruling] = (),
+    study: Study | None = None,
 ) -> str:
     """The whole document; save the figures beside it, under ``figures/``."""
-    report = Report(results, config_text, command, rulings)
+    report = Report(results, config_text, command, rulings, study)
     return document("RerankBench report", summary(report), build(report))
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import chain
 
 from bench.proof import unproven
-from bench.report import facts, sweep_sections, tables, words
+from bench.report import facts, study_sections, sweep_sections, tables, words
 from bench.report.blocks import Block, Bullets, Code, Paragraph, Report, Section
 from bench.report.claims import claims
 from bench.report.figures import font_warnings
 from bench.report.groups import Group, by_dataset, full_label, measures, primary, variants
+from bench.report.notes import tracer_note
 from bench.report.pairs import paired
 from bench.report.sweep import MANY, Choice, choose, sentence
 from bench.report.verdict import unclaimed, verdicts
@@ -36,7 +36,7 @@ def summary(report: Report) -> str:
 
 
 def verdict(report: Report) -> Section | None:
-    if report.rulings and not report.results:
+    if (report.rulings and not report.results) or report.study is not None:
         return None
     all_groups = by_dataset(report.results)
     found = paired(all_groups, primary(report.results))
@@ -46,16 +46,7 @@ def verdict(report: Report) -> Section | None:
     barred = unclaimed(all_groups, found)
     if barred:
         blocks.append(Paragraph(barred, "note"))
-    tracers = _tracers(report)
-    if tracers:
-        blocks.append(
-            Paragraph(
-                f"Tracer models: {', '.join(tracers)}. They are small models that come with RerankBench to check the "
-                "instrument: that each stage runs, is timed and is judged. Their figures prove nothing about "
-                "Qwen3-Reranker-0.6B.",
-                "note",
-            )
-        )
+    blocks += tracer_note(report)
     if sum(len(pairs) for pairs in found.values()) > 1:
         blocks.append(tables.pairs_table(found, all_groups, variants(report.results)))
         blocks.append(
@@ -68,13 +59,8 @@ def verdict(report: Report) -> Section | None:
     return Section("verdict", "Verdict", tuple(blocks))
 
 
-def _tracers(report: Report) -> list[str]:
-    models = chain.from_iterable((result.trial.embedder, result.trial.reranker) for result in report.results)
-    return list(dict.fromkeys(words.clean(model) for model in models if model and model.startswith("asset:")))
-
-
 def main(report: Report) -> Section | None:
-    if not report.results:
+    if not report.results or _is_told_by_study(report):
         return None
     said, names, blocks = variants(report.results), measures(report.results), list[Block]()
     for group, choice in first_cells(report.results):
@@ -90,6 +76,11 @@ def main(report: Report) -> Section | None:
     return Section("results", "Quality and cost", (*blocks, Paragraph(note)))
 
 
+def _is_told_by_study(report: Report) -> bool:
+    """Whether the trials have nothing to say beside what the study says: quality alone, arm by arm."""
+    return report.study is not None and not any(result.cost for result in report.results)
+
+
 def first_cells(results: Sequence[TrialResult]) -> list[tuple[Group, Choice]]:
     """Each dataset with the cells that its first table shows, and how they were chosen."""
     measure = primary(results)
@@ -98,7 +89,7 @@ def first_cells(results: Sequence[TrialResult]) -> list[tuple[Group, Choice]]:
 
 
 def quality_figure(report: Report) -> Section | None:
-    return sweep_sections.figure(report, "quality")
+    return None if _is_told_by_study(report) else sweep_sections.figure(report, "quality")
 
 
 def tradeoff_figure(report: Report) -> Section | None:
@@ -232,6 +223,9 @@ def reproduce(report: Report) -> Section:
 
 SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
     claims,
+    study_sections.instructions,
+    study_sections.queries,
+    study_sections.scores,
     verdict,
     sweep_sections.tier_section,
     main,

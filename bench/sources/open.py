@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.data import SplitReport, check_dataset, load_dataset
+from bench.data.parts import parse_part, part_of
 from bench.fetch import CARD, card_of, here, is_fetched
 from bench.sources.convert import converted
 from bench.sources.spec import HubSpec, RerankingSpec, Spec, is_name, parse_name
@@ -27,14 +28,18 @@ class Found:
 
 
 def open_set(name: str, split: str, base: Path, tell: Progress = untold) -> Dataset:
-    """The set that a trial names, with the judgements of ``split``; a relative path starts from ``base``.
+    """The set that a trial names, with the judgements of ``split`` or of a part of it; a relative path starts from
+    ``base``.
 
     ``name`` is a folder (BEIR layout, or TREC files), ``card:NAME``, ``ir:ID``, or what a config's mapping becomes
     (see ``bench.sources.spec``). Raises DataError for what is wrong with the set or not here, ConfigError for a name
     that nobody knows, and StoreError where a conversion cannot be kept.
     """
-    found = find_set(name, split, base, tell)
-    return _with_notices(load_dataset(found.folder, split), found.notices)
+    part = parse_part(split)
+    whole = part.split if part else split
+    found = find_set(name, whole, base, tell)
+    dataset = _with_notices(load_dataset(found.folder, whole), found.notices)
+    return part_of(dataset, part) if part else dataset
 
 
 def find_set(name: str, split: str, base: Path, tell: Progress = untold) -> Found:
@@ -57,6 +62,8 @@ def find_set(name: str, split: str, base: Path, tell: Progress = untold) -> Foun
 
 def check_set(name: str, base: Path, split: str = "test", tell: Progress = untold) -> tuple[SplitReport, ...]:
     """A report on every split of a set. Raises as ``open_set`` for a set that cannot be converted."""
+    if (part := parse_part(split)) is not None:
+        split = part.split
     if is_name(name) and not is_fetched(name):
         split = splits_of(parse_name(name))[0]
     found = find_set(name, split, base, tell)
