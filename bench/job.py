@@ -9,11 +9,19 @@ from typing import Any, Literal
 
 from bench.types import Cost, ScoreUnit, Status, Trial, Work
 
-Pass = Literal["load", "quality", "speed", "fit"]
+Pass = Literal["load", "quality", "speed", "fit", "arms"]
 RUN, FIRST_STAGE = "run.trec", "first_stage.trec"
 WARM = "the model was loaded once, warm; a sweep of several cells also loads it from disk, in a process of its own"
 TIMED = "timed-{}.trec"
 """The ranking that a scenario made of the timed queries."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArmOf:
+    """A trial that shares everything with a job's but the instruction, and the inputs that its scores will rest on."""
+
+    trial: Trial
+    inputs: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +31,9 @@ class Job:
     ``base`` is the folder that relative paths start from, ``cache`` keeps document vectors. The quality pass goes to
     ``depth``, the others to the trial's own. ``peak_flops_per_s`` is the device's matrix product rate where the runner
     knows it; None has the speed pass measure it. A ``fit`` pass makes one forward pass as large as the trial allows; a
-    ``load`` pass loads the models and does no more.
+    ``load`` pass loads the models and does no more. An ``arms`` pass scores the same candidates for each of ``arms``
+    and writes every one's quality pass into the results folder ``results`` as soon as it is finished, so that nothing
+    is lost with the process.
     """
 
     trial: Trial
@@ -32,14 +42,16 @@ class Job:
     passes: tuple[Pass, ...] = ("quality", "speed")
     depth: int = 100
     peak_flops_per_s: float | None = None
+    arms: tuple[ArmOf, ...] = ()
+    results: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """What became of a job; the rankings lie beside it when it went well.
 
-    ``work`` belongs to the quality pass, ``cost`` to the speed pass; each is None without it. ``cold_load_s`` (or why
-    there is none) is told by a process that makes no speed pass.
+    ``work``, ``cut_pairs`` and ``quality_s`` belong to the quality pass, ``cost`` to the speed pass; each is None
+    without it. ``cold_load_s`` (or why there is none) is told by a process that makes no speed pass.
     ``largest_batch`` is how many pairs the largest forward pass could hold, whatever the batch size.
     """
 
@@ -47,6 +59,8 @@ class Report:
     message: str = ""
     cost: Cost | None = None
     work: Work | None = None
+    cut_pairs: Mapping[str, int] | None = None
+    quality_s: float | None = None
     unit: ScoreUnit = "score"
     cold_load_s: float | None = None
     cold_reason: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from bench.types import Trial, canonical_json
 
@@ -21,8 +21,13 @@ BYTES_PER_NUMBER = {"bf16": 2, "fp16": 2, "fp32": 4}
 
 def quality_key(trial: Trial) -> str:
     """Sixteen hexadecimal digits, the same for trials that differ in speed alone."""
-    fields = {name: value for name, value in asdict(trial).items() if name not in SPEED_FIELDS}
+    fields = {name: value for name, value in trial.said.items() if name not in SPEED_FIELDS}
     return hashlib.sha256(canonical_json(fields).encode()).hexdigest()[:16]
+
+
+def arms_key(trial: Trial) -> str:
+    """The same for trials that differ in their instructions, and in speed, alone: one loaded model scores them all."""
+    return quality_key(replace(trial, instruction=None, instruction_field=None))
 
 
 def needs_more_memory(trial: Trial, than: Trial) -> bool:

@@ -8,23 +8,28 @@ from dataclasses import dataclass
 from bench.machine.meter import Stopwatch
 from bench.rerankers import Reranker
 from bench.retrievers import Retriever
-from bench.types import Query, Request, Run, ScoreError, Work, rank
+from bench.types import DataError, Query, Request, Run, ScoreError, Work, rank
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The run to be judged, the first stage's run beneath it, and what the reranker did."""
+    """The run to be judged, the first stage's run beneath it, and what the reranker did.
+
+    ``cut_pairs``: for the queries that have any, the candidates that were cut to fit; None where nobody can know.
+    """
 
     run: Run
     first_stage: Run
     work: Work
+    cut_pairs: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """Ready to answer: models loaded, corpus indexed. ``texts`` maps document id -> what the reranker reads.
 
-    ``drops_own_id``: a document whose id is the query's own is no candidate.
+    ``drops_own_id``: a document whose id is the query's own is no candidate. ``instruction_field`` names a field of the
+    queries that holds an instruction of their own; the others get ``instruction``.
     """
 
     retriever: Retriever
@@ -33,6 +38,7 @@ class Pipeline:
     depth: int
     instruction: str
     drops_own_id: bool = False
+    instruction_field: str | None = None
 
     def answer(
         self,
@@ -46,19 +52,11 @@ class Pipeline:
         for scores that are missing or not finite.
         """
         stages = stages or Stopwatch()
-        first_stage = self._candidates(queries, stages)
-        if self.reranker is None:
-            return Answer(first_stage, first_stage, Work())
-        requests = self.requests(queries, first_stage)
-        scored = self.reranker.score_many(requests, stages, progress)
-        with stages.time("rank"):
-            run = {
-                query.id: rank(_pair(query, [doc.doc_id for doc in first_stage.get(query.id, ())], scores))
-                for query, scores in zip(queries, scored.scores, strict=True)
-            }
-        return Answer(run, first_stage, scored.work)
+        return self.rerank(queries, self.candidates(queries, stages), stages, progress)
 
-    def _candidates(self, queries: Sequence[Query], stages: Stopwatch) -> Run:
+    def candidates(self, queries: Sequence[Query], stages: Stopwatch | None = None) -> Run:
+        """The first stage's best ``depth`` for each query."""
+        stages = stages or Stopwatch()
         if not self.drops_own_id:
             return self.retriever.search(queries, self.depth, stages)
         found = self.retriever.search(queries, self.depth + 1, stages)
@@ -67,14 +65,51 @@ class Pipeline:
             for query_id, ranking in found.items()
         }
 
+    def rerank(
+        self,
+        queries: Sequence[Query],
+        candidates: Run,
+        stages: Stopwatch | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Answer:
+        """The candidates of each query in the reranker's order, or as they are where there is none. As ``answer``."""
+        stages = stages or Stopwatch()
+        if self.reranker is None:
+            return Answer(candidates, candidates, Work())
+        scored = self.reranker.score_many(self.requests(queries, candidates), stages, progress)
+        with stages.time("rank"):
+            run = {
+                query.id: rank(_pair(query, [doc.doc_id for doc in candidates.get(query.id, ())], scores))
+                for query, scores in zip(queries, scored.scores, strict=True)
+            }
+        cut = None
+        if scored.cut_pairs is not None:
+            cut = {query.id: count for query, count in zip(queries, scored.cut_pairs, strict=True) if count}
+        return Answer(run, candidates, scored.work, cut)
+
     def requests(self, queries: Sequence[Query], first_stage: Run) -> list[Request]:
         """What the reranker is asked: each query with the texts of its candidates."""
         return [
             Request(
-                query.text, tuple(self.texts[doc.doc_id] for doc in first_stage.get(query.id, ())), self.instruction
+                query.text, tuple(self.texts[doc.doc_id] for doc in first_stage.get(query.id, ())), self._asked(query)
             )
             for query in queries
         ]
+
+    def _asked(self, query: Query) -> str:
+        own = own_instruction(query, self.instruction_field)
+        return self.instruction if own is None else own
+
+
+def own_instruction(query: Query, name: str | None) -> str | None:
+    """The instruction in a query's field of that name; None where it has none. Raises DataError for what is no text."""
+    own = query.metadata.get(name) if name is not None else None
+    if own is not None and not isinstance(own, str):
+        raise DataError(
+            f"query {query.id!r}: its field {name!r} is to hold an instruction, and holds {type(own).__name__}; "
+            "write it as text"
+        )
+    return own
 
 
 def _pair(query: Query, doc_ids: Sequence[str], scores: Sequence[float]) -> list[tuple[str, float]]:

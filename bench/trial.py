@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from bench.cache import EmbeddingCache
 from bench.data import contents_of
 from bench.hub import locate_model, located
 from bench.job import FIRST_STAGE, RUN, TIMED, WARM, Job, Report
+from bench.keys import quality_key
 from bench.machine.device import environment, resolve_device, resolve_dtype, set_threads, synchroniser
 from bench.machine.meter import rss_bytes
 from bench.machine.page_cache import ColdRead, weight_files
@@ -26,8 +27,9 @@ from bench.retrievers import load_retriever
 from bench.sources import open_set
 from bench.sources.runs import candidates_path
 from bench.speed import largest_forward, speed_pass
+from bench.store import Store
 from bench.synthetic import drawn_dataset, is_drawn, parse_drawn
-from bench.types import Dataset, Progress, Query, Run, Trial, Work
+from bench.types import Dataset, Progress, QualityPass, Query, Run, Trial, Work
 
 CHUNK_QUERIES = 16  # of the quality pass: often enough for a progress bar, rarely enough to batch well
 
@@ -98,8 +100,11 @@ def carry_out(job: Job, tell: Progress, wait_for_quiet: Callable[[], None]) -> t
     runs: dict[str, Run] = {}
     if "quality" in job.passes:
         deep = replace(loaded.pipeline, depth=max(job.depth, trial.depth))
-        runs[RUN], runs[FIRST_STAGE], work = _quality_pass(deep, loaded.dataset.queries, tell)
-        report = replace(report, work=work)
+        scored = score_all(deep, loaded.dataset.queries, tell)
+        runs[RUN], runs[FIRST_STAGE] = scored.run, scored.first_stage
+        report = replace(report, work=scored.work, cut_pairs=scored.cut_pairs, quality_s=scored.seconds)
+    if "arms" in job.passes and job.results is not None:
+        score_arms(job, loaded, report, environment(device, uses_torch=uses_model(trial)), tell)
     if "fit" in job.passes:
         largest = largest_forward(
             loaded.pipeline, sample(loaded.dataset.queries, trial.timed_queries, trial.seed), trial
@@ -124,7 +129,7 @@ def carry_out(job: Job, tell: Progress, wait_for_quiet: Callable[[], None]) -> t
 
 def _load(trial: Trial, job: Job, tell: Progress) -> Loaded:
     tell("read the set", 0, 0)
-    instruction = default_instruction(trial.template) if trial.instruction is None else trial.instruction
+    instruction = instruction_of(trial)
     dataset = _drawn(trial, instruction) if is_drawn(trial.dataset) else load_trial_dataset(trial, job.base, tell)
     synchronise = synchroniser(trial.device)
     tell("load models" if uses_model(trial) else "load", 0, 0)
@@ -141,7 +146,7 @@ def _load(trial: Trial, job: Job, tell: Progress) -> Loaded:
     index_s = None if retriever.index_from_cache else time.perf_counter() - start
     texts = contents_of(dataset.corpus) if engine else {}
     return Loaded(
-        Pipeline(retriever, engine, texts, trial.depth, instruction, dataset.drops_own_id),
+        Pipeline(retriever, engine, texts, trial.depth, instruction, dataset.drops_own_id, trial.instruction_field),
         engine,
         dataset,
         load_s,
@@ -166,21 +171,84 @@ def _weights(trial: Trial) -> list[Path]:
     return found
 
 
-def _quality_pass(pipeline: Pipeline, queries: Sequence[Query], tell: Progress) -> tuple[Run, Run, Work]:
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Every query answered: what ``bench.pipeline.Answer`` has, and the seconds of the second stage."""
+
+    run: Run
+    first_stage: Run
+    work: Work
+    cut_pairs: Mapping[str, int] | None
+    seconds: float
+
+
+def score_all(
+    pipeline: Pipeline, queries: Sequence[Query], tell: Progress, candidates: Run | None = None, what: str = ""
+) -> Scores:
+    """All queries in chunks; ``candidates`` are the first stage's where they are known already."""
     run: dict[str, Any] = {}
     first_stage: dict[str, Any] = {}
-    work = Work()
+    cut: dict[str, int] | None = {}
+    work, seconds = Work(), 0.0
     per_query = pipeline.depth if pipeline.reranker else 1
-    what = "rerank pairs" if pipeline.reranker else "answer queries"
+    stage = what + ("rerank pairs" if pipeline.reranker else "answer queries")
     for start in range(0, len(queries), CHUNK_QUERIES):
         base = start * per_query
 
         def told(done: int, base: int = base) -> None:
-            tell(what, base + done, len(queries) * per_query)
+            tell(stage, base + done, len(queries) * per_query)
 
         told(0)
-        answer = pipeline.answer(queries[start : start + CHUNK_QUERIES], progress=told)
+        chunk = queries[start : start + CHUNK_QUERIES]
+        found = pipeline.candidates(chunk) if candidates is None else {q.id: candidates.get(q.id, ()) for q in chunk}
+        clock = time.perf_counter()
+        answer = pipeline.rerank(chunk, found, progress=told)
+        seconds += time.perf_counter() - clock
         run |= answer.run
         first_stage |= answer.first_stage
         work += answer.work
-    return run, first_stage, work
+        cut = None if cut is None or answer.cut_pairs is None else {**cut, **answer.cut_pairs}
+    return Scores(run, first_stage, work, cut, seconds)
+
+
+def score_arms(job: Job, loaded: Loaded, report: Report, facts: Mapping[str, Any], tell: Progress) -> None:
+    """Score the candidates of all queries for each arm, and keep each as it is finished.
+
+    The model is loaded, the first stage searched and every document tokenised once for all of them.
+    """
+    if job.results is None or loaded.engine is None:
+        return
+    deep = replace(loaded.pipeline, depth=max(job.depth, job.trial.depth))
+    queries = loaded.dataset.queries
+    candidates: dict[str, Any] = {}
+    for start in range(0, len(queries), CHUNK_QUERIES):
+        tell("search", start, len(queries))
+        candidates |= deep.candidates(queries[start : start + CHUNK_QUERIES])
+    loaded.engine.keep_documents()
+    store = Store(job.results)
+    for number, arm in enumerate(job.arms, start=1):
+        pipeline = replace(deep, instruction=instruction_of(arm.trial), instruction_field=arm.trial.instruction_field)
+        what = f"{arm.trial.pipeline} ({number} of {len(job.arms)}): "
+        scored = score_all(pipeline, queries, tell, candidates, what)
+        store.write_quality(
+            QualityPass(
+                key=quality_key(arm.trial),
+                inputs=arm.inputs,
+                depth=deep.depth,
+                unit=report.unit,
+                work=scored.work,
+                cold_load_s=report.cold_load_s,
+                cold_reason=report.cold_reason,
+                run=scored.run,
+                first_stage=scored.first_stage,
+                cut_pairs=scored.cut_pairs,
+                seconds=scored.seconds,
+                environment=facts,
+                notes=report.notes,
+            )
+        )
+
+
+def instruction_of(trial: Trial) -> str:
+    """The trial's instruction, or its template's default."""
+    return default_instruction(trial.template) if trial.instruction is None else trial.instruction

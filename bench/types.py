@@ -209,10 +209,14 @@ ScoreUnit = Literal["logit", "probability", "score"]
 
 
 class Scored(NamedTuple):
-    """Per request, one score per document in the order given; higher is better, and the engine says the unit."""
+    """Per request, one score per document in the order given; higher is better, and the engine says the unit.
+
+    ``cut_pairs``: per request, how many of its documents were cut to fit; None where the engine cannot know.
+    """
 
     scores: list[list[float]]
     work: Work
+    cut_pairs: list[int] | None = None
 
 
 Progress = Callable[[str, int, int], None]
@@ -231,6 +235,7 @@ Status = Literal["ok", "oom", "timeout", "unsupported", "failed"]
 class Trial:
     """One fully specified cell: everything that decides its figures. Its id is the hash of its canonical JSON.
 
+    ``split`` may name a part of a split, as in ``test/dev`` (see ``bench.data.parts``).
     ``candidates`` is a TREC run that the retriever ``given`` reads; None has it take those that the queries bring.
     ``depth`` is how many candidates the first stage hands over (and how long the runs are). Without a reranker the
     fields from ``engine`` to ``timeout_s`` play no part. ``embedder_batch_size`` counts texts per forward pass; None
@@ -239,10 +244,12 @@ class Trial:
     leaves it to the engine, and ``packed`` then fills a pass by ``token_budget``, of which None is the device's own.
     ``deterministic``, ``quantisation`` and ``attention`` belong to ``packed``; ``url``, ``concurrency`` and
     ``timeout_s`` to ``http``. ``None`` for an instruction is the template's own default,
-    and for a prompt the embedder's own (an empty one is none).
+    and for a prompt the embedder's own (an empty one is none). ``instruction_field`` names a field of the queries that
+    holds an instruction of their own; queries without it get ``instruction``.
 
     ``batch_size`` max is the largest that fits, which the runner searches for. ``scenarios`` are the measurements of
-    speed to be taken; the fields that begin with ``server`` describe the third of them (see ``bench.serving.load``).
+    speed to be taken, none of them where quality alone is asked for; the fields that begin with ``server`` describe the
+    third of them (see ``bench.serving.load``).
     ``memory_limit_mb`` bounds the trial's process, ``node`` names the kind of machine that a cluster runs it on.
     Paths are as written in the config, relative to its folder, so that a trial has one id on every machine.
     ``max_queries`` judges a seeded sample of the queries; None judges them all.
@@ -267,6 +274,7 @@ class Trial:
     engine: str = "auto"
     template: str = "qwen3"
     instruction: str | None = None
+    instruction_field: str | None = None
     batch_size: int | Literal["max"] | None = None
     token_budget: int | None = None
     max_length: int = 8192
@@ -299,11 +307,15 @@ class Trial:
     @property
     def id(self) -> str:
         """Sixteen hexadecimal digits that name this trial and no other, and that stay when a field is added later."""
-        fields = {name: value for name, value in asdict(self).items() if name not in _ADDED or value is not None}
-        return hashlib.sha256(canonical_json(fields).encode()).hexdigest()[:16]
+        return hashlib.sha256(canonical_json(self.said).encode()).hexdigest()[:16]
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """Field -> value, without those that were added to trials later and play no part in this one."""
+        return {name: value for name, value in asdict(self).items() if name not in _ADDED or value is not None}
 
 
-_ADDED = ("candidates",)
+_ADDED = ("candidates", "instruction_field")
 """Fields of a trial that results of earlier versions lack. None, where they play no part, leaves the id as it was."""
 
 
@@ -415,6 +427,10 @@ class QualityPass:
 
     Where nothing can be judged, ``complete`` is False: ``run`` then holds the timed queries alone, as the first of
     these trials scored them, for the others to be compared with.
+
+    ``cut_pairs`` counts, for the queries that have any, the candidates that were cut to fit; None where the engine
+    cannot know. ``seconds`` is how long scoring took, the first stage aside; ``environment`` and ``notes`` are the
+    process's. Older passes have none of these.
     """
 
     key: str
@@ -427,6 +443,10 @@ class QualityPass:
     cold_reason: str = ""
     run: Run = field(default_factory=dict)
     first_stage: Run = field(default_factory=dict)
+    cut_pairs: Mapping[str, int] | None = None
+    seconds: float | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

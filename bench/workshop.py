@@ -48,7 +48,7 @@ class Workshop:
     peaks: dict[tuple[str, str, str, int | None, str | None], float] = field(default_factory=dict)
     too_large: list[TrialResult] = field(default_factory=list)
     cold: dict[str, tuple[float | None, str]] = field(default_factory=dict)
-    no_quality: dict[str, str] = field(default_factory=dict)  # why it has none, its cells being timed all the same
+    no_quality: dict[str, Report] = field(default_factory=dict)  # it has none, and its cells are timed all the same
     broken: dict[str, Report] = field(default_factory=dict)  # quality passes that failed, and their cells with them
     load_before: float | None = None
 
@@ -100,6 +100,8 @@ class Workshop:
         return None
 
     def _measured(self, item: Prepared) -> TrialResult:
+        if not item.trial.scenarios:
+            return self._scored_alone(item)
         started, clock = datetime.now(UTC), time.perf_counter()
         made, passes = self._scores(item)
         if (broken := self.broken.get(quality_key(item.trial))) is not None:
@@ -125,6 +127,27 @@ class Workshop:
             if report.cost.peak_flops_per_s is not None:
                 self.peaks.setdefault(_peak_key(item.trial), report.cost.peak_flops_per_s)
             result = self._judged(item, result, made, returned)
+        return replace(result, wall_s=time.perf_counter() - clock)
+
+    def _scored_alone(self, item: Prepared) -> TrialResult:
+        """A trial that asks for no measurement of speed: its quality pass, judged."""
+        started, clock = datetime.now(UTC), time.perf_counter()
+        key, made = quality_key(item.trial), None
+        with self.store.lock(f"quality-{key}"):
+            if key not in {*self.no_quality, *self.broken}:
+                made = self.store.find_quality(key, item.inputs, item.trial.depth) or self._quality_pass(item)
+        result = replace(_unmeasured(item), started_at=started.isoformat(timespec="microseconds"))
+        if made is None:
+            broken = self.broken.get(key) or self.no_quality[key]
+            result = replace(result, status=broken.status, message=broken.message)
+        else:
+            result = replace(
+                result,
+                status="ok",
+                environment={**made.environment, "load_before": self.load_before},
+                warnings=(*item.notes, *made.notes),
+            )
+            result = self._judged(item, result, made, Returned(Report("ok")))
         return replace(result, wall_s=time.perf_counter() - clock)
 
     def _scores(self, item: Prepared) -> tuple[QualityPass | None, tuple[Pass, ...]]:
@@ -162,7 +185,7 @@ class Workshop:
             if returned.report.status != "oom":
                 break
         if returned.report.status in LASTING:
-            self.no_quality[key] = f"{returned.report.status}: {returned.report.message}"
+            self.no_quality[key] = returned.report
         else:
             self.broken[key] = returned.report
         return None
@@ -180,6 +203,10 @@ class Workshop:
             cold_reason=report.cold_reason,
             run=_parsed(returned, RUN),
             first_stage=_parsed(returned, FIRST_STAGE),
+            cut_pairs=report.cut_pairs,
+            seconds=report.quality_s,
+            environment=report.environment,
+            notes=report.notes,
         )
         self.store.write_quality(made)
         return made
@@ -201,14 +228,14 @@ class Workshop:
         if result.cost:
             warnings += doubts_of_time(result.cost)
         if made is None:
-            if key in self.no_quality:
+            if (why := self.no_quality.get(key)) is not None:
                 warnings.append(
-                    f"no quality figures: the quality pass of these settings ended as {self.no_quality[key]}"
+                    f"no quality figures: the quality pass of these settings ended as {why.status}: {why.message}"
                 )
             return replace(result, warnings=tuple(warnings))
         if result.cost:
             result = replace(result, cost=_with_cold_load(result.cost, made))
-        if trial.reranker is not None:
+        if trial.reranker is not None and timed:
             reference: Run = at_depth(made.run, made.first_stage, trial.depth) if made.complete else made.run
             result = replace(result, agreement=agree(timed, reference, made.unit))
         if item.dataset is None or not made.complete:

@@ -195,7 +195,6 @@ def test_a_labelled_set_can_stand_in_for_a_drawn_one(write) -> None:
             GOOD.replace("batch_size: 4", "batch_size: four"),
             "batch_size: Input should be a valid integer or 'max', given",
         ),
-        (GOOD.replace("batch_size: 4", "scenarios: []"), "scenarios is empty; name at least one of single_stream"),
         (GOOD.replace("batch_size: 4", "scenarios: [offline, offline]"), "scenarios holds a value twice"),
         (GOOD.replace("batch_size: 4", "scenarios: [online]"), "scenarios"),
         (GOOD.replace("batch_size: 4", "server_p99_s: 0"), "server_p99_s is 0"),

@@ -24,11 +24,12 @@ EMBEDDER_FIELDS = (
     "embedder", "embedder_revision", "embedder_max_length", "embedder_batch_size", "query_prompt", "document_prompt",
 )  # fmt: skip
 RERANKER_FIELDS = (
-    "reranker", "reranker_revision", "engine", "template", "instruction", "batch_size", "token_budget", "max_length",
-    "deterministic", "quantisation", "attention", "url", "concurrency", "timeout_s",
+    "reranker", "reranker_revision", "engine", "template", "instruction", "instruction_field", "batch_size",
+    "token_budget", "max_length", "deterministic", "quantisation", "attention", "url", "concurrency", "timeout_s",
 )  # fmt: skip
 MODEL_FIELDS = ("hub", "device", "dtype", "threads")
 SERVER_FIELDS = ("server_p99_s", "server_qps", "server_queries", "server_batch")
+TIMING_FIELDS = ("timed_queries", "warmup_queries")
 LABELLED_FIELDS = ("split", "measures", "max_queries")
 
 USE_FP16 = "use_fp16"
@@ -92,8 +93,6 @@ def _check_lists(trial: Trial, where: str) -> None:
             check_measure(measure)
         except ConfigError as error:
             raise ConfigError(f"{where}: {error}") from error
-    if not trial.scenarios:
-        raise ConfigError(f"{where}: scenarios is empty; name at least one of {', '.join(get_args(Scenario))}")
     for name in ("scenarios", "server_qps"):
         given = getattr(trial, name)
         if len(set(given)) < len(given):
@@ -110,6 +109,8 @@ def _check_drawn(trial: Trial, where: str) -> None:
         raise ConfigError(f"{where}: a drawn workload has its own candidates; leave out candidates: {trial.candidates}")
     if trial.reranker is None:
         raise ConfigError(f"{where}: a drawn workload is nothing but pairs for a reranker, and none is named")
+    if not trial.scenarios:
+        raise ConfigError(f"{where}: scenarios is empty and drawn pairs have no quality, so nothing would be measured")
 
 
 def idle_fields(trial: Trial) -> frozenset[str]:
@@ -125,6 +126,8 @@ def idle_fields(trial: Trial) -> frozenset[str]:
         idle += MODEL_FIELDS
     if "server" not in trial.scenarios:
         idle += SERVER_FIELDS
+    if not trial.scenarios:
+        idle += TIMING_FIELDS
     if is_drawn(trial.dataset):
         idle += LABELLED_FIELDS
     return frozenset(idle)

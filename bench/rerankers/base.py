@@ -90,6 +90,15 @@ class Engine(ABC):
     ) -> Scored:
         """See ``Reranker``."""
 
+    def keep_documents(self) -> None:
+        """Keep documents as tokens from one call to the next, for whoever scores them under several instructions.
+
+        An engine whose tokenizer is out of reach does nothing.
+        """
+        builder = getattr(self, "_builder", None)
+        if builder is not None:
+            builder.keep_documents()
+
     def score(self, query: str, documents: Sequence[str], instruction: str | None = None) -> list[float]:
         """The probability of "yes" for each document, 0 to 1, in the order given. None is the template's instruction.
 

@@ -13,7 +13,7 @@ from typing import Any
 from bench.machine.meter import Stopwatch
 from bench.rerankers.causal import CausalEngine
 from bench.rerankers.checkpoint import Checkpoint
-from bench.rerankers.prompt import Prompt, PromptBuilder, check_positions
+from bench.rerankers.prompt import Prompt, PromptBuilder, check_positions, cut_pairs
 from bench.rerankers.scores import nest
 from bench.types import Request, Scored, Work
 
@@ -57,7 +57,7 @@ class PaddedReranker(CausalEngine):
             truncated_pairs=sum(prompt.cut_tokens > 0 for prompt in prompts),
             truncated_tokens=sum(prompt.cut_tokens for prompt in prompts),
         )
-        return Scored(nest(differences, requests), work)
+        return Scored(nest(differences, requests), work, cut_pairs(prompts, requests))
 
     def _differences(
         self, prompts: Sequence[Prompt], progress: Callable[[int], None] | None

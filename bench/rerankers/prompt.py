@@ -11,8 +11,10 @@ added tokens that are marked special, and Qwen3's ``<think>``, ``</think>`` and 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from bench.rerankers.template import Template
@@ -76,8 +78,13 @@ class PromptBuilder:
         added = _added_tokens(tokenizer)
         _make_special(tokenizer, added)
         self._control = {id for id in added if id != tokenizer.unk_token_id}
+        self._kept: dict[str, array[int]] | None = None
         self.system = self._constant(template.system)
         self.tail = self._constant(template.tail)
+
+    def keep_documents(self) -> None:
+        """From now on keep every document's tokens, four bytes each: for documents that are scored again and again."""
+        self._kept = {} if self._kept is None else self._kept
 
     def build(self, instruction: str, query: str, document: str) -> Prompt:
         return self.build_many([Request(query, (document,), instruction)])[0][0]
@@ -92,7 +99,7 @@ class PromptBuilder:
             check_request(request, self.template)
         instructions = self._encode({self.template.instruction_piece(request.instruction) for request in requests})
         queries = self._encode({self.template.query_piece(request.query) for request in requests})
-        documents = self._encode(
+        documents = self._encode_documents(
             {self.template.document_piece(text) for request in requests for text in request.documents}
         )
         prompts = []
@@ -152,6 +159,13 @@ class PromptBuilder:
             encoded.update(zip(distinct, map(self._without_control, output["input_ids"]), strict=True))
         return encoded
 
+    def _encode_documents(self, texts: set[str]) -> dict[str, Tokens]:
+        if self._kept is None:
+            return self._encode(texts)
+        fresh = self._encode(texts - self._kept.keys())
+        self._kept.update((text, array("i", tokens)) for text, tokens in fresh.items())
+        return {text: fresh.get(text) or tuple(self._kept[text]) for text in texts}
+
     def _without_control(self, ids: Sequence[int]) -> Tokens:
         """A vocabulary of whole words can only spell a control token as itself; there it becomes the unknown word."""
         if self._control.isdisjoint(ids):
@@ -189,6 +203,12 @@ def check_request(request: Request, template: Template) -> None:
     _refuse_surrogates("query", request.query)
     for index, document in enumerate(request.documents):
         _refuse_surrogates(f"document {index} of the query {_begin(request.query)}", document)
+
+
+def cut_pairs(prompts: Sequence[Prompt], requests: Sequence[Request]) -> list[int]:
+    """Per request, how many of its documents were cut; ``prompts`` are those of all requests, in order."""
+    cut = iter(prompt.cut_tokens > 0 for prompt in prompts)
+    return [sum(islice(cut, len(request.documents))) for request in requests]
 
 
 def check_positions(prompts: Iterable[Prompt], positions: int | None) -> None:

@@ -50,9 +50,11 @@ class ReferenceReranker(CausalEngine):
         stages = stages or Stopwatch()
         size = self.batch_size or 1
         values: list[float] = []
+        cut_pairs: list[int] = []
         work = Work()
         for request in requests:
             check_request(request, self.template)
+            before = work.truncated_pairs or 0
             for start in range(0, len(request.documents), size):
                 with stages.time("tokenise"):
                     rows, cut = self._tokenise(request, request.documents[start : start + size])
@@ -70,7 +72,8 @@ class ReferenceReranker(CausalEngine):
                 )
                 if progress is not None:
                     progress(work.pairs)
-        return Scored(nest(values, requests), work)
+            cut_pairs.append((work.truncated_pairs or 0) - before)
+        return Scored(nest(values, requests), work, cut_pairs)
 
     def _tokenise(self, request: Request, documents: Sequence[str]) -> tuple[list[list[int]], list[int]]:
         """Token ids of each joined prompt, cut at the end, and how many were cut."""

@@ -28,7 +28,7 @@ from bench.machine.device import resolve_device, resolve_dtype
 from bench.machine.meter import Stopwatch
 from bench.rerankers.base import Engine
 from bench.rerankers.checkpoint import load_tokenizer
-from bench.rerankers.prompt import Prompt, PromptBuilder, check_positions
+from bench.rerankers.prompt import Prompt, PromptBuilder, check_positions, cut_pairs
 from bench.rerankers.scores import nest
 from bench.rerankers.template import find_template
 from bench.types import ConfigError, DeviceError, Dtype, Hub, ModelError, Request, Scored, ScoreError, Work
@@ -130,7 +130,7 @@ class VllmReranker(Engine):
             truncated_pairs=sum(prompt.cut_tokens > 0 for prompt in prompts),
             truncated_tokens=sum(prompt.cut_tokens for prompt in prompts),
         )
-        return Scored(nest(scores, requests), work)
+        return Scored(nest(scores, requests), work, cut_pairs(prompts, requests))
 
     def _classify(self, prompts: Sequence[Prompt]) -> Sequence[Any]:
         if not prompts:

@@ -9,7 +9,7 @@ from bench.machine.device import torch_dtype
 from bench.machine.meter import Stopwatch
 from bench.rerankers.causal import CausalEngine
 from bench.rerankers.checkpoint import Checkpoint
-from bench.rerankers.prompt import PromptBuilder, check_positions
+from bench.rerankers.prompt import PromptBuilder, check_positions, cut_pairs
 from bench.rerankers.qwen3.attention import lay_out
 from bench.rerankers.qwen3.kernels import choose_attention
 from bench.rerankers.qwen3.layers import Prefix, forward
@@ -111,7 +111,7 @@ class Qwen3Reranker(CausalEngine):
             truncated_pairs=sum(prompt.cut_tokens > 0 for prompt in prompts),
             truncated_tokens=sum(prompt.cut_tokens for prompt in prompts),
         )
-        return Scored(nest(logits, requests), work)
+        return Scored(nest(logits, requests), work, cut_pairs(prompts, requests))
 
     def _logits(self, packs: Sequence[Pack], count: int, progress: Callable[[int], None] | None) -> list[float]:
         """One logit per prompt, in order. Nothing is read back from the device before the last pack is under way."""
