@@ -15,12 +15,13 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Literal
 
 from bench.types import ConfigError, DataError, Dataset
 
 HALF = 0.5
-_NAME = re.compile(r"(?P<split>[^/]+)/(?P<side>dev|test)(?:~(?P<share>0?\.\d+))?(?:#(?P<seed>\d+))?")
+_NAME = re.compile(r"(?P<split>[^/]+)/(?P<side>dev|test)(?:~(?P<share>0?\.\d+))?(?:#(?P<seed>\d{1,18}))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Part:
     @property
     def name(self) -> str:
         """As a trial's ``split`` has it."""
-        share = "" if self.dev_share == HALF else f"~{self.dev_share:g}"
+        share = "" if self.dev_share == HALF else f"~{Decimal(repr(self.dev_share)):f}"
         return f"{self.split}/{self.side}{share}{f'#{self.seed}' if self.seed else ''}"
 
     def holds(self, query_id: str) -> bool:

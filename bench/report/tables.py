@@ -72,7 +72,10 @@ def _measure_column(name: str) -> Column:
 
 
 def cost_columns(results: Sequence[TrialResult]) -> list[Column]:
-    """The cost of a trial; a kind that no trial could measure, or that was not asked for, has no column."""
+    """The cost of a trial; a kind that no trial could measure, or that was not asked for, has no column.
+
+    Latency and throughput have theirs wherever a trial was to be timed.
+    """
     columns: list[Column] = [
         ("Latency p50", lambda r: derived.latency(r, 50), words.seconds, -1),
         ("Latency p95", lambda r: derived.latency(r, 95), words.seconds, -1),
@@ -83,7 +86,8 @@ def cost_columns(results: Sequence[TrialResult]) -> list[Column]:
         ("Server queries/s", server_qps, words.figure3, 1),
         ("J/query", joules_per_query, words.figure3, -1),
     ]
-    always = ("Latency p50", "Latency p95", "Queries/s")
+    timed = any(result.trial.scenarios for result in results)
+    always = ("Latency p50", "Latency p95", "Queries/s") if timed else ()
     return [
         column for column in columns if column[0] in always or any(column[1](result) is not None for result in results)
     ]

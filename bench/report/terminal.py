@@ -107,9 +107,10 @@ def _fitting(widths: Sequence[int], measured: int, columns: int, has_pairs: bool
     """Columns in order of worth while they fit: name, main measure, cost, then the other measures."""
     start = 1 + min(measured, tables.LEADING)
     behind = range(len(widths) - (1 + measured - start), len(widths))
-    p50, p95, queries, *rest = range(start, behind.start)
+    p50, p95, queries, *rest = [[place] for place in range(start, behind.start)] or [[], [], []]
     pairs, memory = (rest[:1], rest[1:]) if has_pairs else ([], rest)
-    wanted = [*range(1, min(2, start)), p95, p50, queries, *memory, *pairs, *range(2, start), *behind]
+    costs = [place for places in (p95, p50, queries, *memory, *pairs) for place in places]
+    wanted = [*range(1, min(2, start)), *costs, *range(2, start), *behind]
     left = columns - min(widths[0], _NAME_AT_MOST if columns > 100 else 22) - _GAP
     kept = [0]
     for i in wanted:

@@ -3,7 +3,7 @@
 ::
 
     name: instructions
-    datasets: [path/to/set, {path: other, split: {of: test, dev_share: 0.3}}]
+    datasets: [path/to/first, {path: second, split: {of: test, dev_share: 0.3}}]
     trial: {retriever: dense, embedder: …, reranker: …, depth: 50}
     baseline: official                     # one of the arms
     instructions:
@@ -23,13 +23,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from bench.config.axes import asks_for_all
+from bench.config.fields import TUPLE_FIELDS
 from bench.config.plan import expand, read_overrides, read_tree
 from bench.data import splits
-from bench.data.parts import HALF, Part
+from bench.data.parts import HALF, Part, parse_part
 from bench.measures import check_measure
 from bench.reading import as_json, first_problem, unknown
 from bench.rerankers.template import TEMPLATES
@@ -41,10 +43,14 @@ from bench.synthetic import is_drawn
 from bench.types import ConfigError, DataError, Trial
 
 _VARIED = ("instruction", "instruction_field", "template")
+_ONE_VALUE = "a study varies the instruction alone; give one value for every other field"
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+
+
+_Model = TypeVar("_Model", bound=_Strict)
 
 
 class _Arm(_Strict):
@@ -76,22 +82,36 @@ class Calibrating(_Strict):
 
 class _Study(_Strict):
     compare: list[str] = Field(default=["ndcg@10", "precision@1"], min_length=1)
-    split: _Sides | _Drawn | None = None
+    split: dict[str, Any] | None = None
     looks: int = Field(default=1, ge=1)
     effect: float = Field(default=0.02, gt=0, lt=1)
     sd: float = Field(default=0.2, gt=0, le=1)
-    calibration: Calibrating = Calibrating()
+    calibration: dict[str, Any] = {}
 
 
 class _File(_Strict):
     name: str
     baseline: str
-    instructions: list[str | _Arm] = Field(min_length=2)
+    instructions: list[Any]
     datasets: list[Any] = Field(min_length=1)
     description: str = ""
     trial: dict[str, Any] = {}
-    study: _Study = _Study()
-    time_limit_s: float | None = Field(default=None, gt=0)
+    study: dict[str, Any] = {}
+    time_limit_s: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What every set of a study shares. ``forced`` fields are from the command line."""
+
+    name: str
+    trial: Mapping[str, Any]
+    measures: tuple[str, ...]
+    split: _Sides | _Drawn | None
+    arms: tuple[Arm, ...]
+    forced: Mapping[str, Any]
+    base: Path
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +153,10 @@ class StudyFile:
 
 
 def load_study(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
-    """Read a study file; ``overrides`` are Trial fields of all arms, ``datasets`` or ``time_limit_s``. Raises
-    ConfigError, and DataError for a folder whose splits cannot be listed."""
+    """Read a study file; ``overrides`` are Trial fields of all arms, ``datasets`` or ``time_limit_s``.
+
+    No set is read but for the names of its splits: whether they hold queries is found later. Raises ConfigError.
+    """
     text, tree = read_tree(path)
     base, source = path.resolve().parent, str(path)
     said = read_overrides(overrides, base)
@@ -144,17 +166,21 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
             raise ConfigError(
                 f"{name} is what a study varies or chooses by; change it in {path}, not behind the command"
             )
-    for key in tree:
-        if key not in _File.model_fields:
-            raise ConfigError(f"{source}: {unknown('key', str(key), tuple(_File.model_fields))}")
-    try:
-        file = _File.model_validate_json(as_json(tree, source))
-    except ValidationError as error:
-        raise ConfigError(f"{source}: {first_problem(error)}") from error
-    measures = _measures(file, source)
+    file = _read(_File, tree, source)
+    study = _read(_Study, file.study, f"{source}: study")
     arms = tuple(_arm(each, source) for each in file.instructions)
     _check_arms(arms, file.baseline, source)
-    sets = tuple(_set(entry, file, arms, said.fields, base, source) for entry in file.datasets)
+    asked = _Asked(
+        name=file.name,
+        trial=file.trial,
+        measures=_measures(study, source),
+        split=None if study.split is None else _sides(study.split, f"{source}: study.split"),
+        arms=arms,
+        forced=said.fields,
+        base=base,
+        source=source,
+    )
+    sets = tuple(_set(entry, asked) for entry in file.datasets)
     _check_sets(sets, arms, file.baseline, source)
     note = "".join(f"# override: {item}\n" for item in overrides)
     return StudyFile(
@@ -163,43 +189,56 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
         arms=arms,
         baseline=file.baseline,
         sets=sets,
-        measures=measures,
-        looks=file.study.looks,
-        effect=file.study.effect,
-        sd=file.study.sd,
-        calibration=file.study.calibration,
+        measures=asked.measures,
+        looks=study.looks,
+        effect=study.effect,
+        sd=study.sd,
+        calibration=_read(Calibrating, study.calibration, f"{source}: study.calibration"),
         base=base,
         text=note + text,
         time_limit_s=file.time_limit_s,
     )
 
 
-def _measures(file: _File, source: str) -> tuple[str, ...]:
-    for name in file.study.compare:
+def _read(model: type[_Model], said: Mapping[str, Any], where: str) -> _Model:
+    """A mapping as that model. Raises ConfigError, which begins with ``where``."""
+    known = tuple(field.alias or name for name, field in model.model_fields.items())
+    for key in said:
+        if key not in known:
+            raise ConfigError(f"{where}: {unknown('key', str(key), known)}")
+    try:
+        return model.model_validate_json(as_json(said, where))
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {first_problem(error)}") from error
+
+
+def _measures(study: _Study, source: str) -> tuple[str, ...]:
+    for name in study.compare:
         try:
             check_measure(name)
         except ConfigError as error:
             raise ConfigError(f"{source}: study.compare: {error}") from error
-    return tuple(dict.fromkeys(file.study.compare))
+    return tuple(dict.fromkeys(study.compare))
 
 
 # ------------------------------------------------------------------------------------------------------- arms
 
 
-def _arm(said: str | _Arm, source: str) -> Arm:
-    if isinstance(said, str):
-        if said not in LIBRARY:
-            raise ConfigError(
-                f"{source}: instructions: {unknown('instruction', said, tuple(LIBRARY))}. Write a text of your own as "
-                "{name: …, text: …}"
-            )
-        return Arm(said, LIBRARY[said].text, known_as=said)
-    where = f"{source}: instruction {said.name!r}"
-    if not said.name.strip():
+def _arm(entry: Any, source: str) -> Arm:
+    if isinstance(entry, str):
+        return _known_arm(entry, source)
+    if not isinstance(entry, dict):
+        raise ConfigError(
+            f"{source}: instructions: {entry!r} is no instruction; give a name in the library, or {{name: …, text: …}}"
+        )
+    named = isinstance(entry.get("name"), str) and entry["name"].strip()
+    where = f"{source}: instruction {entry['name']!r}" if named else f"{source}: instructions"
+    said = _read(_Arm, entry, where)
+    if not named:
         raise ConfigError(f"{source}: an instruction has no name; give it a short one, as tables are to show it")
     if said.template is not None and said.template not in TEMPLATES:
         raise ConfigError(f"{where}: {unknown('template', said.template, tuple(TEMPLATES))}")
-    if said.text is None and said.template is None and said.query_field is None:
+    if said.text in (None, {}) and said.template is None and said.query_field is None:
         raise ConfigError(f"{where}: it says nothing; give a text, a field of the queries, or another template")
     by_dataset = said.text if isinstance(said.text, dict) else {}
     known_as = said.text if isinstance(said.text, str) and said.text in LIBRARY else ""
@@ -211,8 +250,21 @@ def _arm(said: str | _Arm, source: str) -> Arm:
     return Arm(said.name, text, said.template, said.query_field, own, known_as)
 
 
+def _known_arm(name: str, source: str) -> Arm:
+    if name not in LIBRARY:
+        raise ConfigError(
+            f"{source}: instructions: {unknown('instruction', name, tuple(LIBRARY))}. Write a text of your own as "
+            "{name: …, text: …}"
+        )
+    return Arm(name, LIBRARY[name].text, known_as=name)
+
+
 def _check_arms(arms: Sequence[Arm], baseline: str, source: str) -> None:
     names = [arm.name for arm in arms]
+    if len(names) < 2:
+        raise ConfigError(
+            f"{source}: instructions: a study compares two instructions or more, and {len(names) or 'none'} is named"
+        )
     for name in names:
         if names.count(name) > 1:
             raise ConfigError(f"{source}: two instructions have the name {name!r}; names are unique")
@@ -223,46 +275,53 @@ def _check_arms(arms: Sequence[Arm], baseline: str, source: str) -> None:
 # ------------------------------------------------------------------------------------------------------- sets
 
 
-def _set(entry: Any, file: _File, arms: Sequence[Arm], forced: Mapping[str, Any], base: Path, source: str) -> StudySet:
-    where = f"{source}: datasets"
-    asked, plain = file.study.split, entry
-    if isinstance(entry, dict) and isinstance(entry.get("split"), dict):
+def _set(entry: Any, asked: _Asked) -> StudySet:
+    where = f"{asked.source}: datasets"
+    sides, plain, own = asked.split, entry, entry.get("split") if isinstance(entry, dict) else None
+    if isinstance(own, dict):
         plain = {key: value for key, value in entry.items() if key != "split"}
-        asked = _sides(entry["split"], where)
-    whole = _trials(plain, arms[:1], file, forced, source, "")[arms[0].name]
-    if is_drawn(whole.dataset):
+        sides = _sides(own, f"{where}: split")
+    if (isinstance(entry, dict) and "drawn" in entry) or (isinstance(entry, str) and is_drawn(entry)):
         raise ConfigError(f"{where}: drawn pairs have no judgements, so no instruction can be better on them")
-    dev, test = _split_names(whole, asked, isinstance(entry, dict) and isinstance(entry.get("split"), str), base)
+    whole = _trials(plain, asked.arms[:1], asked, "")[asked.arms[0].name]
+    dev, test = _split_names(whole, sides, isinstance(own, str), asked.base, where)
     name = label(whole.dataset)
-    mine = [arm for arm in arms if not arm.by_dataset or name in arm.by_dataset or arm.text is not None]
-    trials = _trials(plain, mine, file, forced, source, name)
+    mine = [arm for arm in asked.arms if not arm.by_dataset or name in arm.by_dataset or arm.text is not None]
+    trials = _trials(plain, mine, asked, name) if mine else {}
     on_dev, on_test = ({arm: replace(trial, split=split) for arm, trial in trials.items()} for split in (dev, test))
     return StudySet(name, dev, test, on_dev, on_test)
 
 
 def _sides(said: Mapping[str, Any], where: str) -> _Sides | _Drawn:
-    kind = _Sides if "dev" in said or "test" in said else _Drawn
-    try:
-        return kind.model_validate_json(as_json(said, where))
-    except ValidationError as error:
-        raise ConfigError(f"{where}: split.{first_problem(error)}") from error
+    return _read(_Sides, said, where) if "dev" in said or "test" in said else _read(_Drawn, said, where)
 
 
-def _split_names(trial: Trial, asked: _Sides | _Drawn | None, is_given: bool, base: Path) -> tuple[str, str]:
+def _split_names(
+    trial: Trial, asked: _Sides | _Drawn | None, is_given: bool, base: Path, where: str
+) -> tuple[str, str]:
     """The names of both sides. A split that a set's entry names itself is drawn from."""
+    known = _known_splits(trial, base, where)
     if isinstance(asked, _Sides):
-        if asked.dev == asked.test:
-            raise ConfigError(f"split: dev and test are both {asked.dev!r}; what chooses must not judge")
-        return asked.dev, asked.test
-    if asked is None and not is_given and {"dev", "test"} <= set(_known_splits(trial, base)):
-        return "dev", "test"
-    drawn = asked or _Drawn()
-    of = drawn.of or (trial.split if is_given else default_split(trial.dataset))
-    dev, test = (Part(of, side, drawn.dev_share, drawn.seed).name for side in ("dev", "test"))
+        dev, test = asked.dev, asked.test
+    elif asked is None and not is_given and {"dev", "test"} <= set(known):
+        dev, test = "dev", "test"
+    else:
+        drawn = asked or _Drawn()
+        of = drawn.of or (trial.split if is_given else default_split(trial.dataset))
+        if "/" in of:
+            raise ConfigError(f"{where}: split {of!r} is a part already; name the whole split, or both sides")
+        dev, test = (Part(of, side, drawn.dev_share, drawn.seed).name for side in ("dev", "test"))
+    for name in (dev, test):
+        try:
+            parse_part(name)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from error
+    if dev == test:
+        raise ConfigError(f"{where}: split: dev and test are both {dev!r}; what chooses must not judge")
     return dev, test
 
 
-def _known_splits(trial: Trial, base: Path) -> tuple[str, ...]:
+def _known_splits(trial: Trial, base: Path, where: str) -> tuple[str, ...]:
     """Of a folder in BEIR layout; nothing is known of another before it is read."""
     if is_name(trial.dataset):
         return ()
@@ -270,29 +329,43 @@ def _known_splits(trial: Trial, base: Path) -> tuple[str, ...]:
         return splits((base / Path(trial.dataset).expanduser()).resolve())
     except DataError:
         return ()
+    except (OSError, RuntimeError, ValueError) as error:  # a home that nobody has, a name that no folder can have
+        raise ConfigError(f"{where}: {trial.dataset!r} cannot be looked for: {error}") from error
 
 
-def _trials(
-    entry: Any, arms: Sequence[Arm], file: _File, forced: Mapping[str, Any], source: str, name: str
-) -> dict[str, Trial]:
+def _trials(entry: Any, arms: Sequence[Arm], asked: _Asked, name: str) -> dict[str, Trial]:
     """The trial of each arm on the set of that name, by the arm's."""
-    shared = {"scenarios": [], **file.trial}
-    shared["measures"] = list(dict.fromkeys([*file.study.compare, *shared.get("measures", [])]))
-    for key in _VARIED:
-        if key in shared:
-            raise ConfigError(f"{source}: trial: {key} is what the arms vary; say it in the list of instructions")
+    where = f"{asked.source}: trial"
+    for key, value in asked.trial.items():
+        if key in _VARIED:
+            raise ConfigError(f"{where}: {key} is what the arms vary; say it in the list of instructions")
+        if isinstance(value, list) and key not in TUPLE_FIELDS:
+            raise ConfigError(f"{where}: {key} is the list {value!r}; {_ONE_VALUE}")
+    if asks_for_all([asked.trial, asked.forced]):
+        raise ConfigError(f"{where}: device is all; {_ONE_VALUE}")
+    shared = {"scenarios": [], **asked.trial}
     tree = {
-        "name": file.name,
+        "name": asked.name,
         "datasets": [entry],
-        "trial": shared,
+        "trial": _with_measures(shared, asked.measures),
         "pipelines": {arm.name: _fields(arm, name) for arm in arms},
     }
-    trials = expand(tree, forced, source).trials
+    forced = _with_measures(asked.forced, asked.measures) if "measures" in asked.forced else asked.forced
+    trials = expand(tree, forced, asked.source).trials
     if any(trial.reranker is None for trial in trials):
-        raise ConfigError(f"{source}: trial: a study is of a reranker's instructions, and none is named")
+        raise ConfigError(f"{where}: a study is of a reranker's instructions, and none is named")
     if len(trials) > len(arms):
-        raise ConfigError(f"{source}: a study varies the instruction alone; give one value for every other field")
+        raise ConfigError(f"{asked.source}: {_ONE_VALUE}")
     return {trial.pipeline: trial for trial in trials}
+
+
+def _with_measures(values: Mapping[str, Any], compared: Sequence[str]) -> dict[str, Any]:
+    """The measures that are compared and then those that are asked for beside them; what is no list is left as it is,
+    for the check of types to find."""
+    beside = values.get("measures", [])
+    if not (isinstance(beside, list) and all(isinstance(each, str) for each in beside)):
+        return dict(values)
+    return {**values, "measures": list(dict.fromkeys([*compared, *beside]))}
 
 
 def _fields(arm: Arm, dataset: str) -> dict[str, Any]:
