@@ -16,9 +16,11 @@ from bench.calibration.pairs import Flags, Floats, Pairs, probabilities
 from bench.calibration.reliability import ece
 from bench.calibration.words import Temperature
 from bench.claims.words import Missing
+from bench.types import ConfigError, ScoreUnit
 
 LEAST, MOST = 0.01, 100.0
 _AT_THE_BOUND = 1e-3  # of log T
+_TINY = 2.0**-53
 
 
 @overload
@@ -38,6 +40,22 @@ def apply(logits: float | Floats, temperature: float) -> float | Floats:
         raise ValueError(f"a temperature is a finite number above 0; got {temperature}")
     found = probabilities(np.asarray(logits, dtype=np.float64) / temperature)
     return float(found) if isinstance(logits, int | float) else found
+
+
+def scaled(probability: float, temperature: float) -> float:
+    """A probability as the temperature has it. What was rounded to 0 or 1 is taken for a logit of 36.7."""
+    if temperature == 1:
+        return probability
+    held = min(max(probability, _TINY), 1 - _TINY)
+    return apply(math.log(held / (1 - held)), temperature)
+
+
+def check_temperature(temperature: float, unit: ScoreUnit) -> None:
+    """Raises ConfigError for what is no temperature, or where scores are no probabilities that one could change."""
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise ConfigError(f"the temperature is {temperature}; give a number above 0, such as the one a study found")
+    if temperature != 1 and unit == "score":
+        raise ConfigError(f"temperature {temperature:g}: this engine's scores are no probabilities; leave it out")
 
 
 def nll(logits: Floats, labels: Flags, temperature: float = 1.0) -> float:

@@ -67,6 +67,9 @@ def score(
     revision: Revision = None,
     hub: HubName = "huggingface",
     url: ServerUrl = None,
+    temperature: Annotated[
+        float, typer.Option(help="Divides the logits: a study says which one makes scores honest. Changes no order.")
+    ] = 1.0,
 ) -> None:
     """Score documents for one query with a reranker: load time, device, and the documents in order."""
     from bench.texts import read_documents
@@ -75,6 +78,7 @@ def score(
     from rich.console import Console
     from rich.table import Table
 
+    from bench.calibration.temperature import check_temperature, scaled
     from bench.machine.device import resolve_device, resolve_dtype
     from bench.rerankers import load_reranker
     from bench.types import Trial
@@ -94,6 +98,7 @@ def score(
     )
     place = resolve_device(device)
     reranker = load_reranker(trial, place, resolve_dtype(_dtype(dtype), place))
+    check_temperature(temperature, reranker.unit)
     start_s = time.perf_counter() - start
     start = time.perf_counter()
     ranked = reranker.rerank(query, documents, instruction)
@@ -113,7 +118,8 @@ def score(
     table.add_column("line", justify="right")
     table.add_column("document", overflow="fold")
     for position, hit in enumerate(ranked, start=1):
-        table.add_row(str(position), f"{hit.score:.4f}", str(hit.index + 1), _plain(hit.document))
+        shown = scaled(hit.score, temperature)
+        table.add_row(str(position), f"{shown:.4f}", str(hit.index + 1), _plain(hit.document))
     console.print(table)
 
 

@@ -72,13 +72,14 @@ def can_show(plans: Sequence[Planned]) -> Iterator[str]:
         level = f"{each.comparisons} comparisons share the level of {ALPHA:.0%}" if each.comparisons > 1 else (
             f"at a level of {ALPHA:.0%}"
         )  # fmt: skip
-        where = f"{each.dataset}: {each.queries:,} {each.side} queries"
+        one = each.queries == 1
+        where = f"{each.dataset}: {each.queries:,} {each.side} {'query shows' if one else 'queries show'}"
         if math.isinf(each.detectable):
-            yield f"{where} show no difference, however large ({level})."
+            yield f"{where} no difference, however large ({level})."
             continue
         other = ", ".join(f"{detectable(sd, each.queries, alpha):.3f} with {sd:g}" for sd in (each.sd / 2, each.sd * 2))
         yield (
-            f"{where} show a true difference of {each.detectable:.3f} in {' or '.join(measures)} in {POWER:.0%} "
+            f"{where} a true difference of {each.detectable:.3f} in {' or '.join(measures)} in {POWER:.0%} "
             f"of studies ({level}; per-query differences are assumed to spread by {each.sd:g}: {other}). "
             f"{each.wanted:g} would need about {each.needed:,}."
         )

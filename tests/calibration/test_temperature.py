@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.calibration.pairs import Pairs, pairs_of
-from bench.calibration.temperature import apply, fit, nll, temperature
+from bench.calibration.temperature import apply, check_temperature, fit, nll, scaled, temperature
 from bench.claims.words import Missing
 from bench.rerankers.scores import sigmoid
+from bench.types import ConfigError
 
 logits = st.lists(st.floats(-50, 50), min_size=1, max_size=40).map(np.array)
 temperatures = st.floats(0.01, 100)
@@ -116,3 +117,22 @@ def test_scores_in_order_but_all_on_one_side_have_a_temperature() -> None:
     """They separate at another score than 0.5, which no temperature can move."""
     found = fit(np.array([-1.0, -2.0, -3.0]), np.array([True, False, False]))
     assert isinstance(found, float)
+
+
+@given(st.floats(-30, 30), st.floats(0.1, 10))
+def test_a_probability_is_scaled_as_its_logit_is(logit: float, temperature: float) -> None:
+    probability = 1 / (1 + math.exp(-logit))
+    assert scaled(probability, temperature) == pytest.approx(apply(logit, temperature), abs=1e-3)
+    assert scaled(probability, 1.0) == probability
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan, math.inf])
+def test_what_is_no_temperature_is_refused(temperature: float) -> None:
+    with pytest.raises(ConfigError, match="above 0"):
+        check_temperature(temperature, "logit")
+
+
+def test_scores_that_are_no_probabilities_are_not_scaled() -> None:
+    check_temperature(1.0, "score")
+    with pytest.raises(ConfigError, match="no probabilities"):
+        check_temperature(2.0, "score")
