@@ -7,6 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from bench.calibration.words import ArmCalibration, Bin, Reliability, Temperature, ThresholdRow, WantedPrecision
 from bench.report import plot_reliability, words
 from bench.report.blocks import Block, Bullets, Cell, Paragraph, Picture, Pictures, Table
+from bench.report.retold import lacking, treatment
+from bench.report.say import t
+from bench.report.study_view import side_name
+from bench.report.wanted import came_of
 from bench.report.words import MISSING
 from bench.study.words import Side
 from bench.types import Interval
@@ -14,28 +18,40 @@ from bench.types import Interval
 SHOWN = (0.1, 0.25, 0.5, 0.75, 0.9, 0.94, 0.95, 0.99)
 """The thresholds of the report; the results hold more."""
 NEAR = 0.05
-ABOUT = (
-    "A pair is a query and one of its reranked candidates. Relevant documents that the first stage did not find are "
-    "not among them, and the share that is relevant depends on the candidates: harder ones, or more of them, would "
-    "give other figures at the same score. Candidates that nobody judged are left out or counted as not relevant, as "
-    "the table says. Intervals are 95%, over queries."
-)
-MEANINGS = (
-    "ECE: the mean distance between score and relevant share, over ten bins of scores. It is never below 0, so chance "
-    "alone makes some of it: “by chance” is what perfectly calibrated scores like these would show. Its interval lies "
-    "high for the same reason, and can lie above the figure. Brier: the mean squared error of the scores, beside that "
-    "of giving every pair the relevant share of all."
-)
-WANTED = (
-    "Each threshold is the lowest that reaches the wanted precision on dev. The lowest of many is one that luck "
-    "helped, so a little less is to be expected on test. Recall is of the relevant documents among the candidates."
-)
-SCALING = (
-    "All logits are divided by the temperature, which was fitted on dev: above 1 it makes scores less sure, below 1 "
-    "surer. It changes no order. NLL is the mean negative log-likelihood per pair, in nats; lower is better."
-)
 PictureNames = Mapping[tuple[str, str, Side], str]
 SIDES: tuple[Side, ...] = ("dev", "test")
+
+
+def about() -> str:
+    return t(
+        "A pair is a query and one of its reranked candidates. Relevant documents that the first stage did not find "
+        "are not among them, and the share that is relevant depends on the candidates: harder ones, or more of them, "
+        "would give other figures at the same score. Candidates that nobody judged are left out or counted as not "
+        "relevant, as the table says. Intervals are 95%, over queries."
+    )
+
+
+def meanings() -> str:
+    return t(
+        "ECE: the mean distance between score and relevant share, over ten bins of scores. It is never below 0, so "
+        "chance alone makes some of it: “by chance” is what perfectly calibrated scores like these would show. Its "
+        "interval lies high for the same reason, and can lie above the figure. Brier: the mean squared error of the "
+        "scores, beside that of giving every pair the relevant share of all."
+    )
+
+
+def wanting() -> str:
+    return t(
+        "Each threshold is the lowest that reaches the wanted precision on dev. The lowest of many is one that luck "
+        "helped, so a little less is to be expected on test. Recall is of the relevant documents among the candidates."
+    )
+
+
+def scaling() -> str:
+    return t(
+        "All logits are divided by the temperature, which was fitted on dev: above 1 it makes scores less sure, below "
+        "1 surer. It changes no order. NLL is the mean negative log-likelihood per pair, in nats; lower is better."
+    )
 
 
 def blocks(
@@ -49,27 +65,31 @@ def blocks(
     """
     if not calibrations:
         return ()
-    found: list[Block] = [*_answers(calibrations), Paragraph(ABOUT)]
+    found: list[Block] = [*_answers(calibrations), Paragraph(about())]
     measured = [each for each in calibrations if each.dev or each.test]
     if measured:
         summed = [each for each in everything or measured if each.dev or each.test]
-        found += [summary_table(summed), Paragraph(MEANINGS)]
+        found += [summary_table(summed), Paragraph(meanings())]
     if pictures := _pictures(measured, picture_names):
         found.append(pictures)
     found += [threshold_table(each) for each in measured]
     if wanted := [(each, each.wanted) for each in calibrations if each.wanted]:
-        found += [wanted_table(wanted), Paragraph(WANTED)]
+        found += [wanted_table(wanted), Paragraph(wanting())]
     if fitted := [(each, each.temperature) for each in calibrations if each.temperature]:
-        found += [temperature_table(fitted), Paragraph(SCALING)]
-    if missing := tuple(f"{_name(each)}: {words.clean(each.note)}." for each in calibrations if each.note):
-        found += [Paragraph("What is missing, and why:"), Bullets(missing)]
+        found += [temperature_table(fitted), Paragraph(scaling())]
+    if missing := tuple(
+        t("{name}: {note}.", name=_name(each), note=words.clean(lacking(each.note)))
+        for each in calibrations
+        if each.note
+    ):
+        found += [Paragraph(t("What is missing, and why:")), Bullets(missing)]
     return tuple(found)
 
 
 def _answers(calibrations: Sequence[ArmCalibration]) -> Iterator[Paragraph]:
     for dataset in dict.fromkeys(each.dataset for each in calibrations):
-        said = " ".join(answer(each) for each in calibrations if each.dataset == dataset)
-        yield Paragraph(f"Does 0.94 mean 94%? {said}", label=words.clean(dataset))
+        said = (answer(each) for each in calibrations if each.dataset == dataset)
+        yield Paragraph(words.sentences([t("Does 0.94 mean 94%?"), *said]), label=words.clean(dataset))
 
 
 def answer(calibration: ArmCalibration) -> str:
@@ -78,31 +98,43 @@ def answer(calibration: ArmCalibration) -> str:
     found = plot_reliability.side_of(calibration, side)
     head = words.clean(calibration.arm)
     if found is None:
-        return f"{head}: cannot be told, see below."
+        return t("{arm}: cannot be told, see below.", arm=head)
     top = found.bins[-1]
-    if top.mean_score is None or top.relevant_share is None:
-        pairs = words.plural(found.pairs, "pair")
-        return f"{head}: cannot be told; of {pairs} on {side} none is scored {top.low:g} to {top.high:g}."
-    low, high = top.share_low, top.share_high
-    pairs = words.plural(top.pairs, "pair")
-    figures = (
-        f"of the {pairs} on {side} scored {top.low:g} to {top.high:g}, on average {top.mean_score:.1%}, "
-        f"{top.relevant_share:.1%} {'is' if top.pairs == 1 else 'are'} relevant ({low:.1%} to {high:.1%})"
+    if top.mean_score is None or top.relevant_share is None or top.share_low is None or top.share_high is None:
+        return t(
+            "{arm}: cannot be told; of {pairs} on {side} none is scored {low} to {high}.",
+            arm=head,
+            pairs=words.plural(found.pairs, "pair"),
+            side=side_name(side),
+            low=f"{top.low:g}",
+            high=f"{top.high:g}",
+        )
+    share = f"{top.relevant_share:.1%}"
+    figures = t(
+        "of the {pairs} on {side} scored {low} to {high}, on average {mean}, {relevant} relevant ({span})",
+        pairs=words.plural(top.pairs, "pair"),
+        side=side_name(side),
+        low=f"{top.low:g}",
+        high=f"{top.high:g}",
+        mean=f"{top.mean_score:.1%}",
+        relevant=t("{share} is", share=share) if top.pairs == 1 else t("{share} are", share=share),
+        span=words.between(f"{top.share_low:.1%}", f"{top.share_high:.1%}"),
     )
-    more = " Among them, what nobody judged counts as not relevant." if _counted(calibration, found) else ""
-    return f"{head}: {_verdict(top)}; {figures}.{more}"
+    said = t("{arm}: {verdict}; {figures}.", arm=head, verdict=_verdict(top), figures=figures)
+    unjudged = _counted(calibration, found)
+    return words.sentences([said, t("Among them, what nobody judged counts as not relevant.") if unjudged else ""])
 
 
 def _verdict(top: Bin) -> str:
     mean, share, low, high = top.mean_score, top.relevant_share, top.share_low, top.share_high
     assert mean is not None and share is not None and low is not None and high is not None
     if mean - NEAR <= low and high <= mean + NEAR:
-        return f"yes, to within {100 * NEAR:g} points"
+        return t("yes, to within {points} points", points=f"{100 * NEAR:g}")
     if low <= mean <= high:
-        return "it may, but these queries are too few to tell"
+        return t("it may, but these queries are too few to tell")
     if abs(share - mean) <= NEAR:
-        return f"nearly, but {'less' if share < mean else 'more'} than that"
-    return "no, less than that" if share < mean else "no, more than that"
+        return t("nearly, but less than that") if share < mean else t("nearly, but more than that")
+    return t("no, less than that") if share < mean else t("no, more than that")
 
 
 def _counted(calibration: ArmCalibration, found: Reliability) -> bool:
@@ -111,7 +143,10 @@ def _counted(calibration: ArmCalibration, found: Reliability) -> bool:
 
 def summary_table(calibrations: Sequence[ArmCalibration]) -> Table:
     """A row per dataset, arm and side."""
-    columns = ("Set", "Arm", "Side", "Pairs", "Relevant", "Unjudged", "ECE", "By chance", "Brier", "Of the base rate")
+    columns = (
+        t("Set"), t("Arm"), t("Side"), t("Pairs"), t("Relevant"), t("Unjudged"), "ECE", t("By chance"), "Brier",
+        t("Of the base rate"),
+    )  # fmt: skip
     rows = tuple(
         _summary_row(each, side, found)
         for each in calibrations
@@ -119,17 +154,18 @@ def summary_table(calibrations: Sequence[ArmCalibration]) -> Table:
         if (found := plot_reliability.side_of(each, side))
     )
     grades = {each.relevant_from for each in calibrations}
-    graded = f"; relevant from a grade of {words.listed([str(g) for g in sorted(grades)])} on" if grades != {1} else ""
-    return Table(f"Scores as probabilities, against judgements{graded}", columns, rows, (0, 1, 2))
+    named = words.listed([str(grade) for grade in sorted(grades)])
+    graded = t("; relevant from a grade of {grades} on", grades=named) if grades != {1} else ""
+    return Table(t("Scores as probabilities, against judgements{graded}", graded=graded), columns, rows, (0, 1, 2))
 
 
 def _summary_row(calibration: ArmCalibration, side: Side, found: Reliability) -> tuple[Cell, ...]:
     return (
         *_named(calibration),
-        Cell(side),
+        Cell(side_name(side)),
         Cell(words.count(found.pairs), words.plural(found.queries, "query")),
         Cell(words.share(found.relevant_share)),
-        Cell(words.share(found.unjudged_share), (calibration.unjudged or "") if found.unjudged_share else ""),
+        Cell(words.share(found.unjudged_share), treatment(calibration.unjudged or "") if found.unjudged_share else ""),
         _score(found.ece, found.queries),
         Cell(words.score(found.ece_floor)),
         _score(found.brier, found.queries),
@@ -139,28 +175,36 @@ def _summary_row(calibration: ArmCalibration, side: Side, found: Reliability) ->
 
 def _pictures(calibrations: Sequence[ArmCalibration], names: PictureNames) -> Pictures | None:
     items = tuple(
-        Picture(names[key], f"{_name(each)}, {side}", plot_reliability.alt(each, side))
+        Picture(
+            names[key], t("{name}, {side}", name=_name(each), side=side_name(side)), plot_reliability.alt(each, side)
+        )
         for each in calibrations
         for side in SIDES
         if (key := (each.dataset, each.arm, side)) in names and plot_reliability.draws(each, side)
     )
-    return Pictures(plot_reliability.CAPTION, items) if items else None
+    return Pictures(plot_reliability.caption(), items) if items else None
 
 
 def threshold_table(calibration: ArmCalibration) -> Table:
     """Precision, recall and the share kept at some thresholds, for each side that there is."""
-    sides = {
-        side: {row.at: row for row in rows}
-        for side, rows in (("dev", calibration.thresholds_dev), ("test", calibration.thresholds_test))
-        if rows
-    }
+    found: tuple[tuple[Side, Sequence[ThresholdRow] | None], ...] = (
+        ("dev", calibration.thresholds_dev),
+        ("test", calibration.thresholds_test),
+    )
+    sides = {side: {row.at: row for row in rows} for side, rows in found if rows}
     rows = tuple(
         (Cell(f"{at:g}"), *(cell for by_threshold in sides.values() for cell in _kept(by_threshold[at])))
         for at in SHOWN
         if all(at in by_threshold for by_threshold in sides.values())
     )
-    columns = ("Score from", *(f"{figure}, {side}" for side in sides for figure in ("Precision", "Recall", "Kept")))
-    return Table(f"{_name(calibration)}: what is kept from a score on", columns, rows)
+    figures = (t("Precision"), t("Recall"), t("Kept"))
+    columns = (t("Score from"), *(_of(figure, side) for side in sides for figure in figures))
+    return Table(t("{name}: what is kept from a score on", name=_name(calibration)), columns, rows)
+
+
+def _of(figure: str, side: Side) -> str:
+    """``Recall, dev``."""
+    return t("{figure}, {side}", figure=figure, side=side_name(side))
 
 
 def _kept(row: ThresholdRow) -> tuple[Cell, ...]:
@@ -172,7 +216,11 @@ def _kept(row: ThresholdRow) -> tuple[Cell, ...]:
 
 
 def wanted_table(wanted: Sequence[tuple[ArmCalibration, WantedPrecision]]) -> Table:
-    columns = ("Set", "Arm", "Wanted", "Score from", "Recall, dev", "Recall, test", "What came of it")
+    recall = t("Recall")
+    columns = (
+        t("Set"), t("Arm"), t("Wanted"), t("Score from"), _of(recall, "dev"), _of(recall, "test"),
+        t("What came of it"),
+    )  # fmt: skip
     rows = tuple(
         (
             *_named(calibration),
@@ -180,15 +228,16 @@ def wanted_table(wanted: Sequence[tuple[ArmCalibration, WantedPrecision]]) -> Ta
             Cell(MISSING if found.threshold is None else str(found.threshold)),
             Cell(words.share(found.dev.recall if found.dev else None)),
             Cell(words.share(found.test.recall if found.test else None)),
-            Cell(words.clean(found.said)),
+            Cell(came_of(found)),
         )
         for calibration, found in wanted
     )
-    return Table("The threshold for a wanted precision", columns, rows, (0, 1, 6))
+    return Table(t("The threshold for a wanted precision"), columns, rows, (0, 1, 6))
 
 
 def temperature_table(fitted: Sequence[tuple[ArmCalibration, Temperature]]) -> Table:
-    columns = ("Set", "Arm", "Temperature", "NLL, dev", "ECE, dev", "NLL, test", "ECE, test")
+    figures = (_of(figure, side) for side in SIDES for figure in ("NLL", "ECE"))
+    columns = (t("Set"), t("Arm"), t("Temperature"), *figures)
     rows = tuple(
         (
             *_named(calibration),
@@ -200,7 +249,7 @@ def temperature_table(fitted: Sequence[tuple[ArmCalibration, Temperature]]) -> T
         )
         for calibration, found in fitted
     )
-    return Table("Temperature scaling, before and after", columns, rows, (0, 1))
+    return Table(t("Temperature scaling, before and after"), columns, rows, (0, 1))
 
 
 def _change(before: float | None, after: float | None) -> Cell:
@@ -221,4 +270,4 @@ def _named(calibration: ArmCalibration) -> tuple[Cell, Cell]:
 
 
 def _name(calibration: ArmCalibration) -> str:
-    return f"{words.clean(calibration.dataset)}, {words.clean(calibration.arm)}"
+    return t("{dataset}, {arm}", dataset=words.clean(calibration.dataset), arm=words.clean(calibration.arm))

@@ -1,4 +1,4 @@
-"""What the figures share: names that can be drawn, panels, legends, axes of durations and of batch sizes."""
+"""What the figures share: names that can be drawn, panels, legends, lines, axes of durations and of batch sizes."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ UNDER_IN = 0.34
 _MARGIN_IN = 0.1
 _ROW_IN = 0.45
 _LINE_IN = 0.16
+_OVER_PX = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,22 @@ def rows_panel(
     return figure, axes, places
 
 
+def keep_ticks_inside(figure: Figure, axes: Axes) -> None:
+    """Where a tick's words on the x axis would pass the end of the axes, let them end (or begin) at the tick."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    low, high = axes.get_xlim()
+    axes.set_xticks([tick for tick in axes.get_xticks() if low <= tick <= high])
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+    frame = axes.get_window_extent(renderer)
+    for words in axes.get_xticklabels():
+        extent = words.get_window_extent(renderer)
+        if extent.x0 < frame.x0 - _OVER_PX:
+            words.set_horizontalalignment("left")
+        elif extent.x1 > frame.x1 + _OVER_PX:
+            words.set_horizontalalignment("right")
+
+
 def duration_ticks(axis: Axis) -> None:
     """Ticks as 10 ms or 1 s."""
     from matplotlib.ticker import FuncFormatter
@@ -136,7 +153,7 @@ def duration_ticks(axis: Axis) -> None:
 
 
 def log_ticks(axis: Axis, low: float, high: float) -> None:
-    """Decades on a logarithmic axis, with twos and fives where it spans few; nothing between them."""
+    """Decades on a logarithmic axis, with some of what is between them where it spans few."""
     from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
     axis.set_major_locator(LogLocator(subs=log_subs(low, high)))
@@ -145,14 +162,15 @@ def log_ticks(axis: Axis, low: float, high: float) -> None:
 
 
 def log_subs(low: float, high: float) -> tuple[float, ...]:
-    return (1.0,) if high / low > 30 else (1.0, 2.0, 5.0)
+    return (1.0, 2.0, 5.0) if high / low <= 30 else (1.0, 3.0) if high / low <= 1000 else (1.0,)
 
 
-def line(axes: Axes, points: Sequence[tuple[float, float]], place: int, label: str) -> Artist:
-    """A line with markers in the look of the series at ``place``; what is returned is its key for the legend."""
-    colour, marker = style.series(place)
-    (drawn,) = axes.plot([x for x, _ in points], [y for _, y in points], color=colour, marker=marker, label=label,
-                         markersize=5, linewidth=1.5, markeredgecolor=style.CARD, markeredgewidth=0.6, clip_on=False,
+def line(axes: Axes, points: Sequence[tuple[float, float]], colour: str, place: int, label: str) -> Artist:
+    """A line in its pipeline's colour, told from that pipeline's others by markers and dashes; what is returned is its
+    key for a legend."""
+    (drawn,) = axes.plot([x for x, _ in points], [y for _, y in points], color=colour, label=label, clip_on=False,
+                         marker=style.MARKERS[place % len(style.MARKERS)], linestyle=style.dashes(place), linewidth=1.5,
+                         markersize=5, markeredgecolor=style.CARD, markeredgewidth=0.6,
                          )  # fmt: skip
     return drawn
 

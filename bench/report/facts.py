@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.report import words
+from bench.report import phrases, words
 from bench.report.blocks import Cell, Table
 from bench.report.groups import Group
+from bench.report.say import t
 from bench.report.words import MISSING
 from bench.types import Notice, TrialResult
 
@@ -30,8 +31,8 @@ def dataset_table(groups: Sequence[Group]) -> Table:
         for key in keys
         if key != "name"
     )
-    columns = ("Fact", *(group.label for group in groups))
-    return Table("The labelled sets", columns, rows, tuple(range(len(columns))))
+    columns = (t("Fact"), *(group.label for group in groups))
+    return Table(t("The labelled sets"), columns, rows, tuple(range(len(columns))))
 
 
 def notices(group: Group) -> tuple[str, ...]:
@@ -43,7 +44,7 @@ def notices(group: Group) -> tuple[str, ...]:
 def _notice(notice: Any) -> str:
     if isinstance(notice, Mapping) and {"message", "count", "example"} <= notice.keys():
         notice = Notice(str(notice["message"]), int(notice["count"]), str(notice["example"]))
-    return words.clean(notice)
+    return phrases.notice(words.clean(notice))
 
 
 def environment_table(results: Sequence[TrialResult]) -> Table:
@@ -53,21 +54,7 @@ def environment_table(results: Sequence[TrialResult]) -> Table:
         for key, raw in flat(result.environment).items():
             found.setdefault(key, []).append(value(key, raw))
     rows = tuple((Cell(title(key)), Cell(_listed(texts))) for key, texts in found.items())
-    return Table("Where the trials ran", ("Fact", "Value"), rows, (0, 1))
-
-
-_MEASURED = {
-    "energy_j": "energy",
-    "peak_rss_bytes": "process memory",
-    "baseline_rss_bytes": "process memory before loading",
-    "peak_device_bytes": "device memory, allocated",
-    "reserved_device_bytes": "device memory, reserved",
-    "driver_device_bytes": "device memory by the driver's account",
-    "cold_load_s": "loading from disk",
-    "model_flops": "model FLOPs",
-    "peak_flops_per_s": "the device's peak FLOP/s",
-    "index_s": "indexing",
-}
+    return Table(t("Where the trials ran"), (t("Fact"), t("Value")), rows, (0, 1))
 
 
 def unmeasured(results: Sequence[TrialResult]) -> tuple[str, ...]:
@@ -76,20 +63,41 @@ def unmeasured(results: Sequence[TrialResult]) -> tuple[str, ...]:
     found: dict[tuple[str, str], int] = {}
     for cost in measured:
         for field, reason in cost.unmeasured.items():
-            key = (_MEASURED.get(field, title(field).lower()), words.clean(reason))
+            key = (_meter(field), words.clean(reason))
             found[key] = found.get(key, 0) + 1
     return tuple(
-        f"Not measured: {what}: {reason}" + (f" ({of} of {len(measured)} trials)" if of < len(measured) else "")
+        t("Not measured: {what}: {reason}", what=what, reason=reason)
+        if of == len(measured)
+        else t("Not measured: {what}: {reason} ({n} of {all} trials)", what=what, reason=reason, n=of,
+               all=len(measured))
         for (what, reason), of in found.items()
-    )
+    )  # fmt: skip
+
+
+def _meter(field: str) -> str:
+    named = {
+        "energy_j": t("energy"),
+        "peak_rss_bytes": t("process memory"),
+        "baseline_rss_bytes": t("process memory before loading"),
+        "peak_device_bytes": t("device memory, allocated"),
+        "reserved_device_bytes": t("device memory, reserved"),
+        "driver_device_bytes": t("device memory by the driver's account"),
+        "cold_load_s": t("loading from disk"),
+        "model_flops": t("model FLOPs"),
+        "peak_flops_per_s": t("the device's peak FLOP/s"),
+        "index_s": t("indexing"),
+    }
+    return named.get(field) or title(field).lower()
 
 
 def _listed(texts: Sequence[str]) -> str:
     distinct = list(dict.fromkeys(text for text in texts if text != MISSING)) or [MISSING]
     if len(distinct) == 1:
         return distinct[0]
-    more = f"; and {len(distinct) - _AT_MOST} more" if len(distinct) > _AT_MOST else ""
-    return "differs by trial: " + "; ".join(distinct[:_AT_MOST]) + more
+    first, more = words.clauses(distinct[:_AT_MOST]), len(distinct) - _AT_MOST
+    if more > 0:
+        return t("differs by trial: {values}; and {n} more", values=first, n=more)
+    return t("differs by trial: {values}", values=first)
 
 
 def flat(facts: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -105,22 +113,58 @@ def flat(facts: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def title(key: str) -> str:
     """``memory_bytes`` and ``packages.torch`` as people write them."""
+    named = _named()
+    if key in named:
+        return named[key]
     text = words.clean(key.removeprefix("packages.").removesuffix("_bytes")).replace("_", " ").replace(".", ": ")
     if key.startswith("packages."):
         return text.replace(": ", ".")
-    text = {"rerankbench": "RerankBench", "cpu": "CPU", "cuda": "CUDA", "git commit": "Git commit"}.get(text, text)
     return text[:1].upper() + text[1:]
+
+
+def _named() -> dict[str, str]:
+    """Facts that every result may have; others go by their keys."""
+    return {
+        "name": t("Name"),
+        "description": t("Description"),
+        "split": t("Split"),
+        "documents": t("Documents"),
+        "corpus": t("Corpus"),
+        "queries": t("Queries"),
+        "judgements": t("Judgements"),
+        "qrels": t("Qrels"),
+        "languages": t("Languages"),
+        "licence": t("Licence"),
+        "revision": t("Revision"),
+        "checksum": t("Checksum"),
+        "path": t("Path"),
+        "own_documents": t("Own documents"),
+        "git_commit": t("Git commit"),
+        "system": t("System"),
+        "cpu": "CPU",
+        "cores_physical": t("Cores physical"),
+        "cores_logical": t("Cores logical"),
+        "memory_bytes": t("Memory"),
+        "device": t("Device"),
+        "device_name": t("Device name"),
+        "threads": t("Threads"),
+        "cuda": "CUDA",
+        "load_before": t("Load before"),
+        "machine": t("Machine"),
+        "rerankbench": "RerankBench",
+    }
 
 
 def value(key: str, raw: Any) -> str:
     if raw is None or raw in ("", [], ()):
         return MISSING
     if isinstance(raw, bool):
-        return "yes" if raw else "no"
+        return t("yes") if raw else t("no")
     if key.endswith("_bytes") and isinstance(raw, int | float):
         return words.size(raw)
     if isinstance(raw, int):
         return words.count(raw)
     if isinstance(raw, list | tuple):
-        return ", ".join(value("", item) for item in raw)
-    return words.clean(raw)
+        return words.series(value("", item) for item in raw)
+    told = words.clean(raw)
+    return t("left out of rankings") if told == "left out of rankings" else told

@@ -1,4 +1,7 @@
-"""The figures: one of each kind per dataset, as SVG and PNG bytes, the same bytes for the same results."""
+"""The figures: one of each kind per dataset, as SVG and PNG bytes, the same bytes for the same results.
+
+What is drawn is English, for one figure serves both languages; what is said of it is in the reader's.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,8 @@ from bench.report import (
 from bench.report.blocks import Picture, Pictures
 from bench.report.canvas import Names
 from bench.report.groups import Group, by_dataset, primary
-from bench.report.words import clean, listed, measure_title
+from bench.report.say import speaking, t
+from bench.report.words import clauses, clean, listed, sentences
 from bench.study.study import Study
 from bench.types import TrialResult
 
@@ -38,15 +42,15 @@ Format = Literal["svg", "png"]
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """``draws`` tells whether a group has what the figure shows; ``alt`` says in words what it shows.
+    """``draws`` tells whether a group has what the figure shows; ``caption`` and ``alt`` say in words what it shows.
 
     ``parts`` divides a dataset where one figure cannot show it all. ``note`` says after the caption which cells of a
     dataset were left out, and the like. What is ``of_sweeps`` is drawn only where a pipeline has several cells, and
     what is ``of_quality`` not where there is none to be had.
     """
 
-    title: str
-    caption: str
+    title: Callable[[], str]
+    caption: Callable[[str], str]
     draws: Callable[[Group, str], bool]
     draw: Callable[[Group, str, Names], Figure]
     alt: Callable[[Group, str], str]
@@ -66,49 +70,47 @@ class Plot:
         return found
 
 
-def _against(across: plot_tradeoff.Across, title: str, caption: str, *, of_sweeps: bool) -> Plot:
+def _against(across: plot_tradeoff.Across, title: Callable[[], str], *, of_sweeps: bool) -> Plot:
     return Plot(
-        title, caption, partial(plot_tradeoff.draws, across), partial(plot_tradeoff.draw, across),
-        partial(plot_tradeoff.alt, across), note=partial(plot_tradeoff.note, across), of_sweeps=of_sweeps,
-        of_quality=True,
+        title, partial(plot_tradeoff.caption, across), partial(plot_tradeoff.draws, across),
+        partial(plot_tradeoff.draw, across), partial(plot_tradeoff.alt, across),
+        note=partial(plot_tradeoff.note, across), of_sweeps=of_sweeps, of_quality=True,
     )  # fmt: skip
 
 
 PLOTS: Mapping[str, Plot] = {
     "quality": Plot(
-        "Quality", plot_quality.CAPTION, plot_quality.draws, plot_quality.draw, plot_quality.alt, of_quality=True
+        lambda: t("Quality"), plot_quality.caption, plot_quality.draws, plot_quality.draw, plot_quality.alt,
+        of_quality=True,
     ),
-    "tradeoff": _against(
-        plot_tradeoff.LATENCY, "Quality against latency", plot_tradeoff.CAPTION, of_sweeps=False
-    ),
-    "tradeoff-memory": _against(
-        plot_tradeoff.MEMORY, "Quality against memory", plot_tradeoff.MEMORY_CAPTION, of_sweeps=True
-    ),
+    "tradeoff": _against(plot_tradeoff.LATENCY, lambda: t("Quality against latency"), of_sweeps=False),
+    "tradeoff-memory": _against(plot_tradeoff.MEMORY, lambda: t("Quality against memory"), of_sweeps=True),
     "heat": Plot(
-        "Throughput by batch size and length", plot_heat.CAPTION, plot_heat.draws, plot_heat.draw, plot_heat.alt,
-        parts=sweep.parts, of_sweeps=True,
+        lambda: t("Throughput by batch size and length"), plot_heat.caption, plot_heat.draws, plot_heat.draw,
+        plot_heat.alt, parts=sweep.parts, of_sweeps=True,
     ),
     "latency": Plot(
-        "Latency of single queries", plot_latency.CAPTION, plot_latency.draws, plot_latency.draw, plot_latency.alt,
-        note=plot_latency.note, of_sweeps=True,
+        lambda: t("Latency of single queries"), plot_latency.caption, plot_latency.draws, plot_latency.draw,
+        plot_latency.alt, note=plot_latency.note, of_sweeps=True,
     ),
     "stages": Plot(
-        "Where a query's time goes", plot_stages.CAPTION, plot_stages.draws, plot_stages.draw, plot_stages.alt,
-        parts=sweep.by_swept_device, note=plot_stages.note,
+        lambda: t("Where a query's time goes"), plot_stages.caption, plot_stages.draws, plot_stages.draw,
+        plot_stages.alt, parts=sweep.by_swept_device, note=plot_stages.note,
     ),
     "load": Plot(
-        "Latency under load", plot_load.CAPTION, plot_load.draws, plot_load.draw, plot_load.alt,
+        lambda: t("Latency under load"), plot_load.caption, plot_load.draws, plot_load.draw, plot_load.alt,
         parts=plot_load.parts, note=plot_load.note,
     ),
     "memory": Plot(
-        "Memory by batch size", plot_memory.CAPTION, plot_memory.draws, plot_memory.draw, plot_memory.alt,
+        lambda: t("Memory by batch size"), plot_memory.caption, plot_memory.draws, plot_memory.draw, plot_memory.alt,
         parts=sweep.parts, of_sweeps=True,
     ),
     "padding": Plot(
-        "Padding", plot_padding.CAPTION, plot_padding.draws, plot_padding.draw, plot_padding.alt, of_sweeps=True
+        lambda: t("Padding"), plot_padding.caption, plot_padding.draws, plot_padding.draw, plot_padding.alt,
+        of_sweeps=True,
     ),
     "roofline": Plot(
-        "Share of the machine's peak", plot_roofline.CAPTION, plot_roofline.draws, plot_roofline.draw,
+        lambda: t("Share of the machine's peak"), plot_roofline.caption, plot_roofline.draws, plot_roofline.draw,
         plot_roofline.alt, parts=sweep.by_device, note=plot_roofline.note, of_sweeps=True,
     ),
 }  # fmt: skip
@@ -120,9 +122,9 @@ def figures(
     """File name -> bytes, such as ``quality-scifact.svg``. Nothing of pyplot's global state is touched."""
     import matplotlib
 
-    names, measure = Names.of(results), primary(results)
     drawn: dict[str, bytes] = {}
-    with matplotlib.rc_context(style.settings(fonts.families())):
+    with speaking("en"), matplotlib.rc_context(style.settings(fonts.families())):
+        names, measure = Names.of(results), primary(results)
         for kind, plot in PLOTS.items():
             for _, parts in plot.drawn(results, measure):
                 for part in parts:
@@ -158,18 +160,26 @@ def pictures(results: Sequence[TrialResult], kind: str) -> Pictures | None:
     notes: dict[str, list[str]] = {}
     for group, _ in drawn:
         notes.setdefault(plot.note(group, measure), []).append(group.label)
-    said = [note if len(notes) == 1 else f"{listed(labels)}: {note}" for note, labels in notes.items() if note]
-    return Pictures(" ".join([plot.caption.format(measure=measure_title(measure)), *said]), items) if items else None
+    said = [
+        note if len(notes) == 1 else t("{labels}: {said}", labels=listed(labels), said=note)
+        for note, labels in notes.items()
+        if note
+    ]
+    return Pictures(sentences([plot.caption(measure), *said]), items) if items else None
 
 
 def font_warnings(results: Sequence[TrialResult]) -> list[str]:
     """What the figures could not write in its own characters, and what they write in its place."""
-    names = Names.of(results)
+    with speaking("en"):
+        names = Names.of(results)
     replaced = [(clean(raw), text) for raw, text in names.all().items() if clean(raw) != text]
     if not replaced:
         return []
-    listed = "; ".join(f"“{text}” for {raw}" for raw, text in replaced)
+    written = clauses(t("“{written}” for {name}", written=text, name=raw) for raw, text in replaced)
     return [
-        "No installed font has all characters of some names, so the figures write "
-        f"{listed}. To have the names themselves, install a font that has them, such as Noto Sans CJK."
+        t(
+            "No installed font has all characters of some names, so the figures write {written}. To have the names "
+            "themselves, install a font that has them, such as Noto Sans CJK.",
+            written=written,
+        )
     ]

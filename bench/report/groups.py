@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import PurePath
-from typing import Any
 
 from bench.derived import device, dtype
-from bench.report.words import clean, shorten
+from bench.report.phrases import phrase
+from bench.report.say import t
+from bench.report.words import clean, series
 from bench.types import Trial, TrialResult
 
 PRIMARY = "ndcg@10"
@@ -19,27 +20,7 @@ _SECOND_STAGE = {
 }  # fmt: skip
 _ALIKE = {"dataset", "pipeline", "split", "measures", "timed_queries", "warmup_queries", "hub", "server_queries"}
 _DRAWN = "drawn:"
-_PHRASES = {
-    "depth": "depth {}",
-    "batch_size": "batch {}",
-    "token_budget": "{} tokens a pass",
-    "max_length": "length {}",
-    "threads": "{} threads",
-    "seed": "seed {}",
-    "dtype": "{}",
-    "device": "{}",
-    "node": "on {}",
-    "engine": "{}",
-    "template": "template {}",
-    "instruction": "“{}”",
-    "reranker": "{}",
-    "embedder": "{}",
-    "quantisation": "{}",
-    "attention": "attention {}",
-    "memory_limit_mb": "limit {} MB",
-    "server_p99_s": "p99 bound {} s",
-}
-_SAID_OTHERWISE = {("quantisation", "none"): "not quantised", ("memory_limit_mb", None): "no memory limit"}
+DRAWN_WORKLOAD = "drawn workload"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +46,41 @@ class Group:
     @property
     def full_label(self) -> str:
         parts = " · ".join(part for part in (clean(self.pipeline), *self.part) if part)
-        return f"{self.label}, {parts}" if parts else self.label
+        return t("{dataset}, {part}", dataset=self.label, part=parts) if parts else self.label
 
 
 def dataset_name(result: TrialResult) -> str:
     """The name the dataset gives itself, or else its folder's."""
     asked = result.trial.dataset
-    folder = "drawn workload" if asked.startswith(_DRAWN) else PurePath(asked).name or asked
+    folder = DRAWN_WORKLOAD if asked.startswith(_DRAWN) else PurePath(asked).name or asked
     return clean(result.dataset.get("name") or folder)
 
 
 def by_dataset(results: Iterable[TrialResult]) -> tuple[Group, ...]:
-    """One group for each dataset and split, in order of first appearance, each with a label and a slug of its own."""
+    """One group for each dataset and split, in order of first appearance, each with a label and a slug of its own.
+
+    The label is in the language being spoken; the slug is not, so that a figure has one name.
+    """
     found: dict[tuple[str, str], list[TrialResult]] = {}
     for result in results:
         found.setdefault((result.trial.dataset, result.trial.split), []).append(result)
     names = {key: next((dataset_name(r) for r in members if r.dataset), dataset_name(members[0]))
              for key, members in found.items()}  # fmt: skip
     groups: list[Group] = []
+    plain: list[str] = []
     for number, (key, members) in enumerate(found.items(), 1):
-        label = names[key]
-        if list(names.values()).count(label) > 1 and not key[0].startswith(_DRAWN):  # a drawn workload has no splits
-            label = f"{label} ({clean(key[1])})"
-        if label in (group.label for group in groups):
-            label = f"{label} {number}"
-        slug = slug_of(label) or f"dataset-{number}"
+        drawn = key[0].startswith(_DRAWN)  # a drawn workload has no splits
+        english = names[key]
+        label = t("drawn workload") if drawn and english == DRAWN_WORKLOAD else english
+        if list(names.values()).count(english) > 1 and not drawn:
+            split = clean(key[1])
+            english, label = f"{english} ({split})", t("{dataset} ({split})", dataset=label, split=split)
+        if english in plain:
+            english, label = f"{english} {number}", f"{label} {number}"
+        slug = slug_of(english) or f"dataset-{number}"
         while slug in (group.slug for group in groups):
             slug = f"{slug}-{number}"
+        plain.append(english)
         groups.append(Group(label, slug, tuple(members)))
     return tuple(groups)
 
@@ -115,7 +104,7 @@ def variants(results: Iterable[TrialResult]) -> dict[str, str]:
     for trials in members.values():
         differing = [f.name for f in fields(Trial) if f.name not in _ALIKE and _differs(f.name, trials.values())]
         for id_, trial in trials.items():
-            said[id_] = " · ".join(_phrase(name, getattr(trial, name)) for name in differing)
+            said[id_] = " · ".join(phrase(name, getattr(trial, name)) for name in differing)
     return said
 
 
@@ -124,32 +113,25 @@ def _differs(name: str, trials: Iterable[Trial]) -> bool:
     return any(getattr(trial, name) != getattr(plays[0], name) for trial in plays)
 
 
-def _phrase(name: str, value: Any) -> str:
-    words = name.replace("_", " ")
-    if (name, value) in _SAID_OTHERWISE:
-        return _SAID_OTHERWISE[name, value]
-    if isinstance(value, bool):
-        return words if value else f"not {words}"
-    if value is None or value in ("", ()):
-        return f"default {words}"
-    text = ", ".join(map(str, value)) if isinstance(value, tuple) else value
-    return _PHRASES.get(name, words + " {}").format(shorten(clean(text), 40))
-
-
 def full_label(result: TrialResult, said: dict[str, str]) -> str:
     """Pipeline and variant on one line."""
     return " · ".join(part for part in (clean(result.trial.pipeline), said.get(result.trial.id, "")) if part)
 
 
-def settings(result: TrialResult, said: dict[str, str]) -> str:
-    """The pipeline with device, number format, batch size and length, whether they differ or not, and what differs."""
+def conditions(result: TrialResult, said: dict[str, str]) -> str:
+    """Device, number format, batch size and length, whether they differ or not, and what differs."""
     trial = result.trial
     always = [device(result), dtype(result)]
     if trial.reranker is not None:
-        always += [_phrase("batch_size", trial.batch_size), _phrase("max_length", trial.max_length)]
+        always += [phrase("batch_size", trial.batch_size), phrase("max_length", trial.max_length)]
     parts = [clean(part) for part in always if part]
     also = [part for part in said.get(trial.id, "").split(" · ") if part and part not in parts]
-    return f"“{clean(trial.pipeline)}” ({', '.join([*parts, *also])})"
+    return series([*parts, *also])
+
+
+def settings(result: TrialResult, said: dict[str, str]) -> str:
+    """The pipeline with its ``conditions``."""
+    return t("“{pipeline}” ({settings})", pipeline=clean(result.trial.pipeline), settings=conditions(result, said))
 
 
 def measures(results: Iterable[TrialResult]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import assert_never
 
 from bench.claims.words import Ruling
 from bench.report.blocks import Block, Bullets, Cell, Code, Paragraph, Pictures, Report, Section, Table
+from bench.report.say import Language, speaking, t
 from bench.report.sections import build, summary
 from bench.study.study import Study
 from bench.types import TrialResult
@@ -21,10 +22,12 @@ def render_markdown(
     command: str = "",
     rulings: Sequence[Ruling] = (),
     study: Study | None = None,
+    language: Language = "en",
 ) -> str:
-    """The whole document; save the figures beside it, under ``figures/``."""
+    """The whole document in one language; save the figures beside it, under ``figures/``."""
     report = Report(results, config_text, command, rulings, study)
-    return document("RerankBench report", summary(report), build(report))
+    with speaking(language):
+        return document(t("RerankBench report"), summary(report), build(report))
 
 
 def document(title: str, lead: str, sections: Iterable[Section]) -> str:
@@ -46,12 +49,12 @@ def _block(block: Block) -> str:
         case Table():
             return _table(block)
         case Paragraph():
-            label = f"**{escape(block.label)}:** " if block.label else ""
+            label = f"**{escape(t('{label}:', label=block.label))}** " if block.label else ""
             return ("> " if block.kind == "note" else "") + label + escape(block.text)
         case Bullets():
             return "\n".join(f"- {escape(item)}" for item in block.items)
         case Code():
-            return f"{escape(block.label)}:\n\n{_fenced(block.text)}"
+            return f"{escape(t('{label}:', label=block.label))}\n\n{_fenced(block.text)}"
         case Pictures():
             images = [f"![{escape(item.alt)}](figures/{item.name}.png)" for item in block.items]
             return "\n\n".join([escape(block.caption), *images])

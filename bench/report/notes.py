@@ -6,6 +6,7 @@ from itertools import chain
 
 from bench.report import words
 from bench.report.blocks import Paragraph, Report
+from bench.report.say import t
 
 
 def tracer_note(report: Report) -> list[Paragraph]:
@@ -16,9 +17,11 @@ def tracer_note(report: Report) -> list[Paragraph]:
         return []
     return [
         Paragraph(
-            f"Tracer models: {', '.join(named)}. They are small models that come with RerankBench to check the "
-            "instrument: that each stage runs, is timed and is judged. Their figures prove nothing about "
-            "Qwen3-Reranker-0.6B.",
+            t(
+                "Tracer models: {models}. They are small models that come with RerankBench to check the instrument: "
+                "that each stage runs, is timed and is judged. Their figures prove nothing about Qwen3-Reranker-0.6B.",
+                models=words.series(named),
+            ),
             "note",
         )
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from bench.report.groups import Group
 from bench.stats import holm, paired_bootstrap, paired_randomisation
@@ -66,23 +67,53 @@ def paired(groups: Sequence[Group], measure: str) -> dict[str, list[Pair]]:
     return {slug: [replace(pair, adjusted_p=next(adjusted)) for pair in pairs] for slug, pairs in found.items()}
 
 
+def pair_of(result: TrialResult, results: Sequence[TrialResult], pairs: Sequence[Pair]) -> Pair | None:
+    """The pair that speaks of this trial: its own, or that of a trial with the same values behind the same ones."""
+    before = baseline(result.trial, results)
+    if before is None:
+        return None
+    return next((pair for pair in pairs if _key(pair.before, pair.after, pair.measure)
+                 == _key(before, result, pair.measure)), None)  # fmt: skip
+
+
+def directions(results: Sequence[TrialResult], pairs: Sequence[Pair]) -> dict[str, int]:
+    """Trial id -> ``Pair.direction``, for all of a dataset's trials that a pair speaks of."""
+    found = {result.trial.id: pair_of(result, results, pairs) for result in results}
+    return {id_: pair.direction for id_, pair in found.items() if pair is not None}
+
+
 def _of_group(group: Group, measure: str) -> list[Pair]:
     pairs: list[Pair] = []
-    seen: set[tuple[object, ...]] = set()
+    seen: set[Key] = set()
     for after in group.finished:
         before = baseline(after.trial, group.finished)
-        if before is None or before.quality is None or after.quality is None:
-            continue
-        a, b = before.quality.per_query.get(measure, {}), after.quality.per_query.get(measure, {})
-        shared = sorted(a.keys() & b.keys())
-        old, new = [a[query] for query in shared], [b[query] for query in shared]
-        key = (after.trial.pipeline, tuple(old), tuple(new))
-        if not shared or key in seen:
+        key = _key(before, after, measure) if before is not None else None
+        if before is None or key is None or key in seen:
             continue
         seen.add(key)
-        seed = after.trial.seed
-        p = paired_randomisation(old, new, seed)
-        difference = paired_bootstrap(old, new, seed)
-        n = len(shared)
+        _, old, new = key
+        p, difference = _tested(old, new, after.trial.seed)
+        n = len(old)
         pairs.append(Pair(before, after, measure, n, sum(old) / n, sum(new) / n, difference, p, p))
     return pairs
+
+
+Values = tuple[float, ...]
+Key = tuple[str, Values, Values]
+
+
+def _key(before: TrialResult, after: TrialResult, measure: str) -> Key | None:
+    """The pipeline, and the values of the queries that both trials have; None where there are none."""
+    if before.quality is None or after.quality is None:
+        return None
+    a, b = before.quality.per_query.get(measure, {}), after.quality.per_query.get(measure, {})
+    shared = sorted(a.keys() & b.keys())
+    if not shared:
+        return None
+    return after.trial.pipeline, tuple(a[query] for query in shared), tuple(b[query] for query in shared)
+
+
+@lru_cache(maxsize=128)
+def _tested(old: Values, new: Values, seed: int) -> tuple[float, Interval]:
+    """Kept, because a report asks more than once: for each language, and for each section that speaks of a pair."""
+    return paired_randomisation(old, new, seed), paired_bootstrap(old, new, seed)

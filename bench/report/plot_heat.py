@@ -11,22 +11,18 @@ from bench.derived import device, pairs_per_second
 from bench.report import style
 from bench.report.canvas import WIDTH_IN, Names, legend, panel
 from bench.report.groups import Group
+from bench.report.say import t
 from bench.report.sweep import swept
 from bench.report.tables import status
-from bench.report.words import count, figure3
+from bench.report.words import clauses, count, figure3, series
 from bench.types import TrialResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CAPTION = (
-    "Pairs per second by batch size and maximum length, all timed queries offered at once. Hatched: no figure, for the "
-    "reason given; implied: not tried, because a smaller cell ran out of memory. Blank: not asked for. Of cells that "
-    "differ in something else, the fastest. Maps of one device share their colours, which go by ratio where the "
-    "highest value is ten times the lowest or more."
-)
 _CELL_IN = 0.34
+_UNDER_KEYS_IN = 0.06
 _LOGARITHMIC_FROM = 10
 _STEPS = 48
 _KEYS = {
@@ -37,6 +33,15 @@ _KEYS = {
 }
 
 Batch = int | str | None
+
+
+def caption(measure: str) -> str:
+    return t(
+        "Pairs per second by batch size and maximum length, all timed queries offered at once. Hatched: no figure, for "
+        "the reason given; implied: not tried, because a smaller cell ran out of memory. Blank: not asked for. Of "
+        "cells that differ in something else, the fastest. Maps of one device share their colours, which go by ratio "
+        "where the highest value is ten times the lowest or more."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ def draw(group: Group, measure: str, names: Names) -> Figure:
     kinds = {kind(result) for result in found.cells.values() if not pairs_per_second(result)}
     keys = [name for name in _KEYS if name in kinds]
     key_in = 0.22 * -(-len(keys) // 2)
-    bottom_in, top_in = 0.98 + key_in, 0.58
+    bottom_in, top_in = 0.98 + key_in + _UNDER_KEYS_IN * bool(keys), 0.58
     height_in = top_in + bottom_in + _CELL_IN * len(found.batches)
     title = names.title(group, "pairs per second")
     figure, axes = panel(height_in, title, names.part(group), top_in=top_in, bottom_in=bottom_in, left_in=0.72)
@@ -114,11 +119,11 @@ def draw(group: Group, measure: str, names: Names) -> Figure:
     axes.spines["bottom"].set_visible(False)
     axes.set_xlabel("Maximum length, tokens of a prompt")
     axes.set_ylabel("Batch size")
-    _scale(figure, low, high, 0.3 + key_in)
+    _scale(figure, low, high, 0.3 + key_in + _UNDER_KEYS_IN * bool(keys))
     handles = [Patch(facecolor="none", edgecolor=colour, hatch=hatch, linewidth=0, label=_KEYS[name])
                for name in keys for hatch, colour in [style.HATCHES[name]]]  # fmt: skip
     if handles:
-        legend(figure, handles, height_in - key_in - 0.02, columns=2, length=1.6)
+        legend(figure, handles, height_in - key_in - _UNDER_KEYS_IN - 0.02, columns=2, length=1.6)
     return figure
 
 
@@ -165,7 +170,7 @@ def _scale(figure: Figure, low: float, high: float, bottom_in: float) -> None:
 
 
 def _batch(batch: Batch) -> str:
-    return "default" if batch is None else str(batch)
+    return t("default") if batch is None else str(batch)
 
 
 def alt(group: Group, measure: str) -> str:
@@ -173,8 +178,9 @@ def alt(group: Group, measure: str) -> str:
     rows = []
     for batch in found.batches:
         cells = [(length, found.cells[batch, length]) for length in found.lengths if (batch, length) in found.cells]
-        rows.append(f"batch {_batch(batch)}: " + ", ".join(f"length {length} {_said(cell)}" for length, cell in cells))
-    return f"Heat map of pairs per second on {group.full_label}: {'; '.join(rows)}."
+        said = (t("length {length} {value}", length=length, value=_said(cell)) for length, cell in cells)
+        rows.append(t("batch {batch}: {cells}", batch=_batch(batch), cells=series(said)))
+    return t("Heat map of pairs per second on {where}: {rows}.", where=group.full_label, rows=clauses(rows))
 
 
 def _said(result: TrialResult) -> str:

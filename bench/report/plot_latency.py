@@ -7,22 +7,26 @@ from typing import TYPE_CHECKING
 
 from bench.derived import latency
 from bench.report import style
-from bench.report.canvas import Names, Row, duration_ticks, log_ticks, rows_panel
+from bench.report.canvas import Names, Row, duration_ticks, keep_ticks_inside, log_ticks, rows_panel
 from bench.report.groups import Group, full_label, variants
+from bench.report.say import t
 from bench.report.sweep import MANY_DRAWN, Choice, choose, sentence
-from bench.report.words import seconds, shorten
+from bench.report.words import clauses, seconds, series, shorten
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-CAPTION = (
-    "Latency of single queries, offered one at a time: a pale stroke per query; the tall marks are the 50th, 95th and "
-    "99th percentiles, from left to right, and the figures at the right in the same order."
-)
 MARKS = ((50, 2.4), (95, 1.6), (99, 1.0))
 """Percentiles and how thick their marks are."""
 _LOGARITHMIC_FROM = 12
 _STROKES = 300
+
+
+def caption(measure: str) -> str:
+    return t(
+        "Latency of single queries, offered one at a time: a pale stroke per query; the tall marks are the 50th, 95th "
+        "and 99th percentiles, from left to right, and the figures at the right in the same order."
+    )
 
 
 def draws(group: Group, measure: str) -> bool:
@@ -69,6 +73,7 @@ def draw(group: Group, measure: str, names: Names) -> Figure:
         axes.locator_params(axis="x", nbins=5)
         axes.set_xlabel("Latency of a query")
     duration_ticks(axes.xaxis)
+    keep_ticks_inside(figure, axes)
     return figure
 
 
@@ -84,8 +89,11 @@ def alt(group: Group, measure: str) -> str:
     results = chosen(group, measure).results
     said = variants(results)
     parts = [
-        f"{full_label(result, said)} "
-        + ", ".join(f"{seconds(latency(result, q))} at the {q}th percentile" for q, _ in MARKS)
+        t(
+            "{name} {value}",
+            name=full_label(result, said),
+            value=series(t("{time} at the {q}th percentile", time=seconds(latency(result, q)), q=q) for q, _ in MARKS),
+        )
         for result in results
     ]
-    return f"Strip chart of single-query latency on {group.label}: {'; '.join(parts)}."
+    return t("Strip chart of single-query latency on {where}: {strips}.", where=group.label, strips=clauses(parts))

@@ -7,22 +7,27 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bench.derived import rss_growth_bytes
 from bench.report import style
+from bench.report.beside import Named, name_lines
 from bench.report.canvas import Names, batch_axis, legend, line, panel
 from bench.report.groups import Group
-from bench.report.words import count, size
+from bench.report.say import t
+from bench.report.words import clauses, count, series, size
 from bench.types import TrialResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-CAPTION = (
-    "Peak memory by batch size. Process: its peak above what was resident before anything was loaded. Where a device "
-    "counts memory of its own, each figure has a line, for the maximum length with the most batch sizes that finished "
-    "(of equals, the longest): what its allocator gave out, what it kept, and what the driver says is in use on the "
-    "whole device, by whomever. Otherwise there is a line per maximum length."
-)
 _MOST_LINES = len(style.SERIES)
 GiB = 2.0**30
+
+
+def caption(measure: str) -> str:
+    return t(
+        "Peak memory by batch size. Process: its peak above what was resident before anything was loaded. Where a "
+        "device counts memory of its own, each figure has a line, for the maximum length with the most batch sizes "
+        "that finished (of equals, the longest): what its allocator gave out, what it kept, and what the driver says "
+        "is in use on the whole device, by whomever. Otherwise there is a line per maximum length."
+    )
 
 
 class Curve(NamedTuple):
@@ -36,13 +41,14 @@ def _device(name: str) -> Callable[[TrialResult], int | None]:
     return lambda result: getattr(result.cost, name) if result.cost else None
 
 
-_PROCESS = ("process", rss_growth_bytes)
-_KINDS: tuple[tuple[str, Callable[[TrialResult], int | None]], ...] = (
-    _PROCESS,
-    ("allocated", _device("peak_device_bytes")),
-    ("reserved", _device("reserved_device_bytes")),
-    ("driver", _device("driver_device_bytes")),
-)
+def _kinds() -> tuple[tuple[str, Callable[[TrialResult], int | None]], ...]:
+    """The process's own memory first, then the device's."""
+    return (
+        (t("process"), rss_growth_bytes),
+        (t("allocated"), _device("peak_device_bytes")),
+        (t("reserved"), _device("reserved_device_bytes")),
+        (t("driver"), _device("driver_device_bytes")),
+    )
 
 
 def curves(group: Group) -> tuple[list[Curve], int | None]:
@@ -54,11 +60,12 @@ def curves(group: Group) -> tuple[list[Curve], int | None]:
     if not by_length:
         return [], None
     fullest = max(by_length, key=lambda length: (len({r.trial.batch_size for r in by_length[length]}), length))
-    kinds = [Curve(label, _points(by_length[fullest], value)) for label, value in _KINDS]
-    kinds = [curve for curve in kinds if len(curve.points) > 1]
-    if any(curve.label != _PROCESS[0] for curve in kinds):
-        return kinds, fullest
-    lengths = [Curve(f"length {count(n)}", _points(by_length[n], _PROCESS[1])) for n in sorted(by_length)]
+    kinds = [Curve(label, _points(by_length[fullest], value)) for label, value in _kinds()]
+    if any(len(curve.points) > 1 for curve in kinds[1:]):
+        return [curve for curve in kinds if len(curve.points) > 1], fullest
+    lengths = [
+        Curve(t("length {length}", length=count(n)), _points(by_length[n], rss_growth_bytes)) for n in sorted(by_length)
+    ]
     return [curve for curve in lengths if len(curve.points) > 1][-_MOST_LINES:], None
 
 
@@ -77,31 +84,61 @@ def draws(group: Group, measure: str) -> bool:
 
 
 def draw(group: Group, measure: str, names: Names) -> Figure:
+    figure, fits = _draw(group, names, keyed=False)
+    return figure if fits else _draw(group, names, keyed=True)[0]
+
+
+def _draw(group: Group, names: Names, *, keyed: bool) -> tuple[Figure, bool]:
+    """With a legend, if ``keyed``; else with the lines' names beside them, and whether there was room for those."""
+    from matplotlib.ticker import FuncFormatter
+
     drawn, length = curves(group)
     most = max([1, *(needed for curve in drawn for _, needed in curve.points)])
     unit, scale = ("GiB", GiB) if most >= GiB else ("MiB", 2.0**20)
-    what = "peak memory" if length is not None else "process memory"
+    what = "peak memory" if length is not None else "memory of the process, at its peak"
     under = names.part(group) + (f" · length {count(length)}" if length is not None else "")
     columns = 4 if length is not None else 3
-    keys_in = 0.2 * -(-len(drawn) // columns)
-    title = names.title(group, f"{what}, {unit}")
-    figure, axes = panel(2.75 + keys_in, title, under, top_in=0.62 + keys_in, left_in=0.5)
+    keys_in = 0.2 * -(-len(drawn) // columns) if keyed else 0.0
+    figure, axes = panel(2.75 + keys_in, names.title(group, what), under, top_in=0.62 + keys_in, left_in=0.62)
+    colour = names.series(group.results[0].trial.pipeline).colour
+    scaled = [[(float(batch), needed / scale) for batch, needed in curve.points] for curve in drawn]
     handles = [
-        line(axes, [(batch, needed / scale) for batch, needed in curve.points], place, curve.label)
-        for place, curve in enumerate(drawn)
+        line(axes, points, colour, place, curve.label)
+        for place, (curve, points) in enumerate(zip(drawn, scaled, strict=True))
     ]
-    axes.set_ylim(0, 1.08 * most / scale)
+    axes.set_ylim(0, 1.15 * most / scale)
     axes.locator_params(axis="y", nbins=5)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:g} {unit}"))
     batch_axis(axes, [batch for curve in drawn for batch, _ in curve.points])
-    legend(figure, handles, 0.52, columns=columns, length=1.6)
-    return figure
+    if keyed:
+        legend(figure, handles, 0.52, columns=columns, length=2.2)
+        return figure, True
+    named = [Named(curve.label, points, colour) for curve, points in zip(drawn, scaled, strict=True)]
+    return figure, name_lines(figure, axes, named)
 
 
 def alt(group: Group, measure: str) -> str:
     drawn, length = curves(group)
     parts = [
-        f"{curve.label}: " + ", ".join(f"batch {batch} {size(needed)}" for batch, needed in curve.points)
+        t(
+            "{line}: {points}",
+            line=curve.label,
+            points=series(
+                t("batch {batch} {value}", batch=batch, value=size(needed)) for batch, needed in curve.points
+            ),
+        )
         for curve in drawn
     ]
-    at = f" at length {length}" if length is not None else ", process above its baseline"
-    return f"Line chart of peak memory by batch size on {group.full_label}{at}: {'; '.join(parts)}."
+    lines = clauses(parts)
+    if length is None:
+        return t(
+            "Line chart of peak memory by batch size on {where}, process above its baseline: {lines}.",
+            where=group.full_label,
+            lines=lines,
+        )
+    return t(
+        "Line chart of peak memory by batch size on {where} at length {length}: {lines}.",
+        where=group.full_label,
+        length=length,
+        lines=lines,
+    )

@@ -5,15 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench.report import style
-from bench.report.canvas import BAR_IN, Names, Row, rows_panel
+from bench.report.canvas import BAR_IN, Names, Row, keep_ticks_inside, rows_panel
 from bench.report.groups import Group, in_common, judged_queries, same_quality, variants
-from bench.report.words import clean, measure_title, plural, score, shorten, span
+from bench.report.say import t
+from bench.report.words import clauses, clean, measure_title, plural, score, shorten, span
 from bench.types import Interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-CAPTION = "{measure} of each pipeline, mean over queries; the line across a bar's end is the bootstrap 95% interval."
+
+def caption(measure: str) -> str:
+    return t(
+        "{measure} of each pipeline, mean over queries; the line across a bar's end is the bootstrap 95% interval.",
+        measure=measure_title(measure),
+    )
 
 
 class Bar(NamedTuple):
@@ -56,6 +62,7 @@ def draw(group: Group, measure: str, names: Names) -> Figure:
         axes.plot([interval.low, interval.high], [y, y], color=style.INK, linewidth=1.2)
     axes.set_xlim(0, 1)
     axes.set_xlabel(f"{measure_title(measure)}, 0 to 1, {_queries(group)}")
+    keep_ticks_inside(figure, axes)
     return figure
 
 
@@ -63,8 +70,15 @@ def alt(group: Group, measure: str) -> str:
     parts = []
     for bar in bars(group, measure):
         name = " · ".join(part for part in (clean(bar.pipeline), bar.variant) if part)
-        parts.append(f"{name} {score(bar.quality.mean)} ({span(bar.quality)})")
-    return f"Bar chart of {measure_title(measure)} with 95% intervals on {group.label}: {'; '.join(parts)}."
+        parts.append(
+            t("{name} {mean} ({interval})", name=name, mean=score(bar.quality.mean), interval=span(bar.quality))
+        )
+    return t(
+        "Bar chart of {measure} with 95% intervals on {where}: {bars}.",
+        measure=measure_title(measure),
+        where=group.label,
+        bars=clauses(parts),
+    )
 
 
 def _queries(group: Group) -> str:

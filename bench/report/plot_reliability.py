@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING
 from bench.calibration.words import ArmCalibration, Bin, Reliability
 from bench.report import style
 from bench.report.canvas import WIDTH_IN, panel
-from bench.report.words import clean, listed, plural, score, share, shorten, span
+from bench.report.say import speaking, t
+from bench.report.study_view import side_name
+from bench.report.words import between, clauses, clean, listed, plural, score, sentences, share, shorten, span
 from bench.study.words import Side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CAPTION = (
-    "Reliability: the share of pairs that are relevant, at the mean score of each tenth, with its 95% interval over "
-    "queries. On the diagonal a score of 0.94 means 94%; below it the scores say too much, above it too little. "
-    "Underneath, how many pairs each tenth holds."
-)
 _HEIGHT_IN = 4.4
 _LEFT_IN = 0.62
 _LABEL_IN = 0.16
@@ -26,6 +23,14 @@ _COUNTS_BOTTOM_IN = 0.44
 _COUNTS_IN = 0.6
 _BOTTOM_IN = 1.22
 _CAP = 0.009
+
+
+def caption() -> str:
+    return t(
+        "Reliability: the share of pairs that are relevant, at the mean score of each tenth, with its 95% interval "
+        "over queries. On the diagonal a score of 0.94 means 94%; below it the scores say too much, above it too "
+        "little. Underneath, how many pairs each tenth holds."
+    )
 
 
 def side_of(calibration: ArmCalibration, side: Side) -> Reliability | None:
@@ -36,6 +41,7 @@ def draws(calibration: ArmCalibration, side: Side) -> bool:
     return side_of(calibration, side) is not None
 
 
+@speaking("en")
 def draw(calibration: ArmCalibration, side: Side, title: str) -> Figure:
     """Raises ValueError for a side that has no reliability; see ``draws``."""
     found = _there(calibration, side)
@@ -108,17 +114,29 @@ def short_count(pairs: int) -> str:
 
 def alt(calibration: ArmCalibration, side: Side) -> str:
     found = _there(calibration, side)
-    said = [f"{each.low:.1f} to {each.high:.1f} {_said(each)}" for each in found.bins if each.pairs]
-    empty = [f"{each.low:.1f} to {each.high:.1f}" for each in found.bins if not each.pairs]
-    none = f" No pair is scored {listed(empty)}." if empty else ""
-    return (
-        f"Reliability diagram of {clean(calibration.arm)} on {clean(calibration.dataset)}, {side}. Relevant share by "
-        f"score: {'; '.join(said)}.{none}"
+    said = [
+        t(
+            "{scores} {share} of {pairs}",
+            scores=_scores(each),
+            share=share(each.relevant_share),
+            pairs=plural(each.pairs, "pair"),
+        )
+        for each in found.bins
+        if each.pairs
+    ]
+    empty = [_scores(each) for each in found.bins if not each.pairs]
+    diagram = t(
+        "Reliability diagram of {arm} on {dataset}, {side}. Relevant share by score: {shares}.",
+        arm=clean(calibration.arm),
+        dataset=clean(calibration.dataset),
+        side=side_name(side),
+        shares=clauses(said),
     )
+    return sentences([diagram, t("No pair is scored {scores}.", scores=listed(empty)) if empty else ""])
 
 
-def _said(each: Bin) -> str:
-    return f"{share(each.relevant_share)} of {plural(each.pairs, 'pair')}"
+def _scores(each: Bin) -> str:
+    return between(f"{each.low:.1f}", f"{each.high:.1f}")
 
 
 def _there(calibration: ArmCalibration, side: Side) -> Reliability:

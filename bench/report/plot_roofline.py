@@ -6,21 +6,26 @@ from typing import TYPE_CHECKING
 
 from bench.derived import model_flops_per_s, share_of_peak
 from bench.report import style
-from bench.report.canvas import BAR_IN, Names, Row, rows_panel
+from bench.report.canvas import BAR_IN, Names, Row, keep_ticks_inside, rows_panel
 from bench.report.groups import Group, full_label, variants
-from bench.report.sweep import MANY_DRAWN, Choice, by_device, choose, sentences
-from bench.report.words import flops, shorten
+from bench.report.say import t
+from bench.report.sweep import MANY_DRAWN, Choice, by_device, choose, sentence_of_parts
+from bench.report.words import clauses, flops, shorten
 from bench.types import TrialResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-CAPTION = (
-    "Model FLOP/s: the operations that a round's prompts need, each prompt counted whole, over the time it took. Grey: "
-    "the peak, which is the matrix product's rate measured on the same device in the same number format. An engine "
-    "that computes a prefix shared by several prompts once does less than is counted here, and can exceed 100%."
-)
 _SCALES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "K"), (1.0, ""))
+
+
+def caption(measure: str) -> str:
+    return t(
+        "Model FLOP/s: the operations that a round's prompts need, each prompt counted whole, over the time it took. "
+        "Grey: the peak, which is the matrix product's rate measured on the same device in the same number format. An "
+        "engine that computes a prefix shared by several prompts once does less than is counted here, and can exceed "
+        "100%."
+    )
 
 
 def draws(group: Group, measure: str) -> bool:
@@ -33,7 +38,7 @@ def chosen(group: Group, measure: str) -> Choice:
 
 
 def note(group: Group, measure: str) -> str:
-    return sentences(by_device(group), chosen, measure)
+    return sentence_of_parts(by_device(group), chosen, measure)
 
 
 def draw(group: Group, measure: str, names: Names) -> Figure:
@@ -58,6 +63,7 @@ def draw(group: Group, measure: str, names: Names) -> Figure:
     axes.set_xlim(0, 1.02 * most / scale)
     axes.locator_params(axis="x", nbins=5)
     axes.set_xlabel(f"Model {prefix}FLOP/s\n(each prompt counted whole: sharing prefixes can exceed the peak)")
+    keep_ticks_inside(figure, axes)
     return figure
 
 
@@ -69,12 +75,16 @@ def value(result: TrialResult) -> str:
     """As ``412 GFLOP/s, 63% of 650 GFLOP/s``."""
     achieved, part = flops(model_flops_per_s(result)), share_of_peak(result)
     if part is None:
-        return f"{achieved}, peak not measured"
-    return f"{achieved}, {part:.0%} of {flops(_peak(result))}"
+        return t("{rate}, peak not measured", rate=achieved)
+    return t("{rate}, {share} of {peak}", rate=achieved, share=f"{part:.0%}", peak=flops(_peak(result)))
 
 
 def alt(group: Group, measure: str) -> str:
     results = chosen(group, measure).results
     said = variants(results)
-    parts = [f"{full_label(result, said)} {value(result)}" for result in results]
-    return f"Bar chart of model FLOP/s against the measured peak on {group.full_label}: {'; '.join(parts)}."
+    parts = [t("{name} {value}", name=full_label(result, said), value=value(result)) for result in results]
+    return t(
+        "Bar chart of model FLOP/s against the measured peak on {where}: {bars}.",
+        where=group.full_label,
+        bars=clauses(parts),
+    )

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from bench.report import style
 from bench.report.canvas import panel
 from bench.report.fonts import renditions
-from bench.report.words import clean, measure_title, plural, shorten, signed
+from bench.report.say import speaking, t
+from bench.report.slice_names import feature_name, value_name
+from bench.report.words import between, clauses, clean, measure_title, plural, shorten, signed
 from bench.study.slices import Slice
 from bench.types import Interval
 
@@ -16,17 +18,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CAPTION = (
-    "Difference in {measure}, arm minus baseline, within each slice of the queries, with its paired 95% interval. The "
-    "intervals are not adjusted: about one in twenty excludes 0 by chance where there is no effect. What is left out "
-    "for want of queries or of room is in the table."
-)
 MOST_ROWS = 40
 """A figure has as many whole features as fit; the table has every slice."""
 _HEAD_IN, _SLICE_IN, _GAP_IN = 0.22, 0.36, 0.08
 _MIDDLE_IN, _TICK_IN = 0.22, 0.055
 _TOP_IN, _BOTTOM_IN = 0.42, 0.46
 _TITLE_COLUMNS, _LABEL_COLUMNS = 52, 38
+
+
+def caption(measure: str) -> str:
+    return t(
+        "Difference in {measure}, arm minus baseline, within each slice of the queries, with its paired 95% interval. "
+        "The intervals are not adjusted: about one in twenty excludes 0 by chance where there is no effect. What is "
+        "left out for want of queries or of room is in the table.",
+        measure=measure_title(measure),
+    )
 
 
 def shown(slices: Sequence[Slice]) -> list[Slice]:
@@ -43,6 +49,7 @@ def draws(slices: Sequence[Slice]) -> bool:
     return bool(shown(slices))
 
 
+@speaking("en")
 def draw(slices: Sequence[Slice], title: str, overall: float | None = None) -> Figure:
     """The slices of one arm, measure and side of one dataset; ``overall`` is the difference over all queries.
 
@@ -78,13 +85,23 @@ def alt(slices: Sequence[Slice], title: str = "") -> str:
     rows = shown(slices)
     if not rows:
         return ""
-    said = "; ".join(
-        f"{clean(each.feature)} {clean(each.value)} {_interval(each.difference)}, {plural(each.queries, 'query')}"
+    said = [
+        t(
+            "{feature} {value} {difference}, {queries}",
+            feature=clean(feature_name(each.feature)),
+            value=clean(value_name(each.feature, each.value)),
+            difference=_interval(each.difference),
+            queries=plural(each.queries, "query"),
+        )
         for each in rows
         if each.difference
+    ]
+    return t(
+        "Forest plot of the differences in {measure} by slices of the queries, {title}: {slices}.",
+        measure=measure_title(rows[0].measure),
+        title=clean(title or rows[0].dataset),
+        slices=clauses(said),
     )
-    measure, title = measure_title(rows[0].measure), clean(title or rows[0].dataset)
-    return f"Forest plot of the differences in {measure} by slices of the queries, {title}: {said}."
 
 
 def _row(axes: Axes, y: float, each: Slice, label: str, overall: float | None) -> None:
@@ -121,4 +138,7 @@ def _scale(axes: Axes, rows: Sequence[Slice], overall: float | None) -> None:
 
 
 def _interval(interval: Interval | None) -> str:
-    return f"{signed(interval.mean)} ({signed(interval.low)} to {signed(interval.high)})" if interval else ""
+    if interval is None:
+        return ""
+    span = between(signed(interval.low), signed(interval.high))
+    return t("{mean} ({span})", mean=signed(interval.mean), span=span)

@@ -1,21 +1,31 @@
-"""Figure: the mean latency of a query, in its stages. Means, since they add up and percentiles do not."""
+"""Figure: the mean latency of a query, in its stages. Means, since they add up and percentiles do not.
+
+Where the longest bar is so long that most others would hardly be seen, bars are shares of their own total; a
+logarithmic axis would not do, for on it parts do not add up.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bench.report import style
-from bench.report.canvas import BAR_IN, Names, Row, duration_ticks, legend, rows_panel
+from bench.report.canvas import BAR_IN, Names, Row, duration_ticks, keep_ticks_inside, legend, rows_panel
 from bench.report.groups import Group, full_label, variants
-from bench.report.sweep import MANY_DRAWN, Choice, by_swept_device, choose, sentences
-from bench.report.words import clean, seconds, shorten
+from bench.report.say import t
+from bench.report.sweep import MANY_DRAWN, Choice, by_swept_device, choose, sentence_of_parts
+from bench.report.words import clauses, clean, seconds, sentences, series, shorten
 from bench.types import TrialResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-CAPTION = "Mean latency of a query in its stages, queries offered one at a time. Other: what no stage accounts for."
 _WORTH_SHOWING = 0.01
+_SEEN = 0.04
+
+
+def caption(measure: str) -> str:
+    return t("Mean latency of a query in its stages, queries offered one at a time. Other: what no stage accounts for.")
 
 
 def stage_means(result: TrialResult) -> dict[str, float]:
@@ -43,11 +53,27 @@ def chosen(group: Group, measure: str) -> Choice:
 
 
 def note(group: Group, measure: str) -> str:
-    return sentences(by_swept_device(group), chosen, measure)
+    parts = by_swept_device(group)
+    said = [sentence_of_parts(parts, chosen, measure)]
+    if any(as_shares(chosen(part, measure).results) for part in parts):
+        said.append(
+            t(
+                "Where half of the means or more are below {share} of the highest, bars are shares of their own mean, "
+                "which stands at the right.",
+                share=f"{_SEEN:.0%}",
+            )
+        )
+    return sentences(text for text in said if text)
+
+
+def as_shares(results: Sequence[TrialResult]) -> bool:
+    totals = [sum(stage_means(result).values()) for result in results]
+    return 2 * sum(total < _SEEN * max(totals) for total in totals) >= max(1, len(totals))
 
 
 def draw(group: Group, measure: str, names: Names) -> Figure:
     from matplotlib.patches import Patch
+    from matplotlib.ticker import PercentFormatter
 
     results = chosen(group, measure).results
     said = variants(results)
@@ -62,19 +88,27 @@ def draw(group: Group, measure: str, names: Names) -> Figure:
         for result in results
     ]
     figure, axes, places = rows_panel(rows, title, top_in=0.68)
+    shares = as_shares(results)
+    end = 1.0 if shares else 1.02 * max(sum(stage_means(result).values()) for result in results)
     shown: dict[str, None] = {}
     for y, result in zip(places, results, strict=True):
         means = stage_means(result)
-        left = 0.0
+        whole, left = sum(means.values()) if shares else 1.0, 0.0
         for stage, mean in means.items():
             shown[stage] = None
             colour = style.STAGES.get(stage, style.STAGES["other"])
-            axes.barh(y, mean, left=left, height=BAR_IN, color=colour, edgecolor=style.CARD, linewidth=0.4)
-            left += mean
-    axes.set_xlim(0, 1.02 * max(sum(stage_means(result).values()) for result in results))
+            part = mean / whole
+            edge = 0.4 if part > 0.01 * end else 0  # it would hide what is narrow
+            axes.barh(y, part, left=left, height=BAR_IN, color=colour, edgecolor=style.CARD, linewidth=edge)
+            left += part
+    axes.set_xlim(0, end)
     axes.locator_params(axis="x", nbins=5)
-    duration_ticks(axes.xaxis)
-    axes.set_xlabel("Mean latency of a query")
+    if shares:
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    else:
+        duration_ticks(axes.xaxis)
+    axes.set_xlabel("Share of a query's mean latency" if shares else "Mean latency of a query")
+    keep_ticks_inside(figure, axes)
     ordered = [stage for stage in style.STAGES if stage in shown] + [s for s in shown if s not in style.STAGES]
     handles = [Patch(color=style.STAGES.get(s, style.STAGES["other"]), label=clean(s)) for s in ordered]
     legend(figure, handles, 0.34)
@@ -93,6 +127,11 @@ def alt(group: Group, measure: str) -> str:
     parts = []
     for result in results:
         means = stage_means(result)
-        stages = ", ".join(f"{clean(stage)} {seconds(mean)}" for stage, mean in means.items())
-        parts.append(f"{full_label(result, said)} {seconds(sum(means.values()))} ({stages})")
-    return f"Stacked bar chart of mean latency by stage on {group.full_label}: {'; '.join(parts)}."
+        stages = series(f"{clean(stage)} {seconds(mean)}" for stage, mean in means.items())
+        total = seconds(sum(means.values()))
+        parts.append(t("{name} {total} ({stages})", name=full_label(result, said), total=total, stages=stages))
+    return t(
+        "Stacked bar chart of mean latency by stage on {where}: {bars}.",
+        where=group.full_label,
+        bars=clauses(parts),
+    )

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from bench.report import style
 from bench.report.canvas import WIDTH_IN, Row, legend, rows_panel
-from bench.report.study_view import difference, direction, one
-from bench.report.words import clean, measure_title, plural, shorten
+from bench.report.say import speaking, t
+from bench.report.study_view import difference, direction, one, side_name
+from bench.report.words import clauses, clean, measure_title, plural, shorten
 from bench.study.words import Contrast, Side
 
 if TYPE_CHECKING:
@@ -17,15 +18,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CAPTION = (
-    "Difference of each arm from the baseline in {measure}, mean over queries; the line is the paired bootstrap 95% "
-    "interval, not adjusted for the number of arms. Dev chooses, test judges."
-)
 _MARKERS: Mapping[Side, str] = {"dev": "o", "test": "D"}
 _MARGIN_IN, _GAP_IN = 0.1, 0.15
 _ABOVE_IN, _BELOW_IN = 0.08, 0.11
 """How far the line at 0 reaches from an interval: not into the words above."""
 _ON_TEST = "    on test"
+
+
+def caption(measure: str) -> str:
+    return t(
+        "Difference of each arm from the baseline in {measure}, mean over queries; the line is the paired bootstrap "
+        "95% interval, not adjusted for the number of arms. Dev chooses, test judges.",
+        measure=measure_title(measure),
+    )
 
 
 def shown(contrasts: Sequence[Contrast], arms: Sequence[str]) -> list[Contrast]:
@@ -43,6 +48,7 @@ def draws(contrasts: Sequence[Contrast]) -> bool:
     return bool(shown(contrasts, ()))
 
 
+@speaking("en")
 def draw(contrasts: Sequence[Contrast], arms: Sequence[str], title: str, names: Mapping[str, str]) -> Figure:
     """The contrasts of one dataset by one measure, at least one of them with figures.
 
@@ -80,9 +86,15 @@ def alt(contrasts: Sequence[Contrast], arms: Sequence[str], dataset: str) -> str
     parts = []
     for each in found:
         mean, span = difference(each.difference, direction(each) != 0)
-        parts.append(f"{clean(each.arm)} on {each.side} {mean} ({span})")
-    what = f"{measure_title(found[0].measure)} against {clean(found[0].baseline)} on {clean(dataset)}"
-    return f"Forest plot of differences in {what}, with 95% intervals: {'; '.join(parts)}."
+        side = side_name(each.side)
+        parts.append(t("{arm} on {side} {mean} ({span})", arm=clean(each.arm), side=side, mean=mean, span=span))
+    return t(
+        "Forest plot of differences in {measure} against {baseline} on {dataset}, with 95% intervals: {arms}.",
+        measure=measure_title(found[0].measure),
+        baseline=clean(found[0].baseline),
+        dataset=clean(dataset),
+        arms=clauses(parts),
+    )
 
 
 def _interval(axes: Axes, y: float, each: Contrast, arms: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Figure: quality against latency or against memory, one point per trial; of a sweep, with its Pareto front."""
+"""Figure: quality against latency or against memory, one point per trial, with the Pareto front."""
 
 from __future__ import annotations
 
@@ -14,28 +14,18 @@ from bench.report import style
 from bench.report.canvas import Names, duration_ticks, log_subs, log_ticks, panel
 from bench.report.groups import Group, full_label, in_common, variants
 from bench.report.labels import Align, Anchor, Box, Label, place_labels
+from bench.report.say import t
 from bench.report.sweep import is_sweep
-from bench.report.words import measure_title, score, seconds, shorten, size, span
+from bench.report.words import clauses, listed, measure_title, score, seconds, sentences, shorten, size, span
 from bench.types import Interval, TrialResult
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CAPTION = (
-    "{measure} against the 95th percentile of single-query latency (logarithmic); upright lines are 95% intervals. "
-    "Up and to the left is better. Where there is no room for a label there is none; the table has every trial."
-)
-MEMORY_CAPTION = (
-    "{measure} against peak memory (logarithmic): that of the whole process and, on a device, what its allocator kept "
-    "there besides. Up and to the left is better."
-)
-_FRONT = (
-    "The line is the Pareto front: no cell is better in one of the two without being worse in the other; cells behind "
-    "it are pale and have no interval. The front goes by means, so neighbours on it may not differ in truth."
-)
 _CLOSE = 14  # pixels at 100 dpi
-_PALE = 0.35
+_PALE, _PALE_ALONE = 0.35, 0.55
+"""Of what is behind the front: a crowd of cells, and pipelines of one trial each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +46,20 @@ MEMORY = Across(memory_bytes, size, "memory", "Peak memory (logarithmic)", True)
 
 
 Place = tuple[float, float]
+
+
+def caption(across: Across, measure: str) -> str:
+    if across is MEMORY:
+        return t(
+            "{measure} against peak memory (logarithmic): that of the whole process and, on a device, what its "
+            "allocator kept there besides. Up and to the left is better.",
+            measure=measure_title(measure),
+        )
+    return t(
+        "{measure} against the 95th percentile of single-query latency (logarithmic); upright lines are 95% intervals. "
+        "Up and to the left is better. Where there is no room for a label there is none; the table has every trial.",
+        measure=measure_title(measure),
+    )
 
 
 class Point(NamedTuple):
@@ -91,41 +95,54 @@ def draws(across: Across, group: Group, measure: str) -> bool:
 
 
 def note(across: Across, group: Group, measure: str) -> str:
-    return _FRONT if is_sweep(group) else ""
+    if is_sweep(group):
+        return t(
+            "The line is the Pareto front: no cell is better in one of the two without being worse in the other; cells "
+            "behind it are pale and have no interval. The front goes by means, so neighbours on it may not differ in "
+            "truth."
+        )
+    if len(points(group, measure, across)) < 2:
+        return ""
+    return t(
+        "The line is the Pareto front: no pipeline is better in one of the two without being worse in the other; "
+        "pipelines behind it are pale. The front goes by means, so neighbours on it may not differ in truth."
+    )
 
 
 def draw(across: Across, group: Group, measure: str, names: Names) -> Figure:
     shown = points(group, measure, across)
-    best = front(shown) if is_sweep(group) else shown
+    best = front(shown)
+    told = best if is_sweep(group) else shown
+    pale = _PALE if is_sweep(group) else _PALE_ALONE
     figure, axes = panel(3.5, names.title(group, f"{measure_title(measure)} against {across.title}"))
-    axes.set_position((0.1, 0.135, 0.87, 0.745))
+    axes.set_position((0.16, 0.135, 0.81, 0.745))
     axes.set_xscale("log")
-    for (x0, y0), (x1, y1) in steps(best) if is_sweep(group) else ():
+    for (x0, y0), (x1, y1) in steps(best):
         axes.plot([x0, x1], [y0, y1], color=style.MUTED, linewidth=1, zorder=1.5)
     for name in dict.fromkeys(point.result.trial.pipeline for point in shown):
         mine = sorted((p for p in shown if p.result.trial.pipeline == name), key=lambda p: p.x)
-        for point in (p for p in mine if p in best):
-            colour = names.series(name).colour
-            axes.plot([point.x] * 2, [point.quality.low, point.quality.high], color=colour, linewidth=1.3)
-        _mark(axes, [p for p in mine if p not in best], names.series(name), pale=True)
-        _mark(axes, [p for p in mine if p in best], names.series(name), pale=False)
-    joined = [] if is_sweep(group) else lines(shown)
-    for start, end in joined:
-        colour = names.series(start.result.trial.pipeline).colour
-        axes.plot([start.x, end.x], [start.quality.mean, end.quality.mean], color=colour, linewidth=0.8)
-    drawn = steps(best) if is_sweep(group) else [(_at(start), _at(end)) for start, end in joined]
-    _limits(axes, shown, best, across)
+        look = names.series(name)
+        for point in (p for p in mine if p in told):
+            axes.plot([point.x] * 2, [point.quality.low, point.quality.high], color=look.colour, linewidth=1.3,
+                      alpha=1 if point in best else pale)  # fmt: skip
+        for marked, size_pt, alpha in (
+            ([p for p in mine if p not in best], 5, pale),
+            ([p for p in mine if p in best], 6.5, 1),
+        ):
+            if marked:
+                _mark(axes, marked, look, size_pt, alpha)
+    _limits(axes, shown, told, across)
     axes.grid(which="major")
     axes.tick_params(which="both", length=0, pad=4)
     axes.set_xlabel(across.label)
-    place_labels(figure, axes, _labels(axes, shown, best, names), _covered(axes, shown, best, drawn))
+    axes.set_ylabel(measure_title(measure))
+    place_labels(figure, axes, _labels(axes, shown, best, names), _covered(axes, shown, told, steps(best)))
     return figure
 
 
-def _mark(axes: Axes, mine: Sequence[Point], look: style.Series, *, pale: bool) -> None:
-    size_pt, alpha = (5, _PALE) if pale else (6.5, 1)
+def _mark(axes: Axes, mine: Sequence[Point], look: style.Series, size_pt: float, alpha: float) -> None:
     axes.plot([p.x for p in mine], [p.quality.mean for p in mine], color=look.colour, marker=look.marker, alpha=alpha,
-              markersize=size_pt, linestyle="none", markeredgecolor=style.CARD, markeredgewidth=0.8)  # fmt: skip
+              markersize=size_pt, linestyle="none", markeredgecolor=style.CARD, markeredgewidth=0.5)  # fmt: skip
 
 
 def _limits(axes: Axes, shown: Sequence[Point], best: Sequence[Point], across: Across) -> None:
@@ -207,10 +224,13 @@ def _anchors(knot: Sequence[Point], *, far: bool) -> list[Anchor]:
     sides: tuple[tuple[Point, int, Align], ...] = ((right, 1, "left"), (left, -1, "right"))
     beside = [
         Anchor(point.x, point.quality.mean, side * 7, up, align)
-        for up in ((0, 9, -9, 18, -18) if far else (0,))
+        for up in ((0, 9, -9, 18, -18, 27, -27, 36, -36) if far else (0,))
         for point, side, align in sides
     ]
-    return [*beside[:2], Anchor(middle, low, 0, -8, "center"), Anchor(middle, high, 0, 8, "center"), *beside[2:]]
+    close = [Anchor(middle, low, 0, -8, "center"), Anchor(middle, high, 0, 8, "center")]
+    to: tuple[tuple[int, Align], ...] = ((-3, "left"), (3, "right"))
+    at_ends = [Anchor(middle, end, right, up, align) for end, up in ((low, -8), (high, 8)) for right, align in to]
+    return [*beside[:2], *close, *at_ends, *beside[2:]] if far else [*beside, *close, *at_ends]
 
 
 def _at(point: Point) -> Place:
@@ -246,24 +266,41 @@ def _covered(
     return boxes
 
 
-def lines(shown: Sequence[Point]) -> list[tuple[Point, Point]]:
-    """From each trial of a pipeline to its next slower one."""
-    found = []
-    for name in dict.fromkeys(point.result.trial.pipeline for point in shown):
-        mine = sorted((p for p in shown if p.result.trial.pipeline == name), key=lambda p: p.x)
-        found += list(pairwise(mine))
-    return found
-
-
 def alt(across: Across, group: Group, measure: str) -> str:
     shown = points(group, measure, across)
     said = variants([point.result for point in shown])
-    best = front(shown) if is_sweep(group) else shown
+    best = front(shown)
     parts = [
-        f"{full_label(p.result, said)} {score(p.quality.mean)} ({span(p.quality)}) at {across.write(p.x)}" for p in best
+        t(
+            "{name} {mean} ({interval}) at {cost}",
+            name=full_label(p.result, said),
+            mean=score(p.quality.mean),
+            interval=span(p.quality),
+            cost=across.write(p.x),
+        )
+        for p in (best if is_sweep(group) else shown)
     ]
-    against = "p95 latency" if across is LATENCY else "peak memory"
-    what = f"Scatter plot of {measure_title(measure)} with 95% intervals against {against} on {group.label}"
+    against = t("p95 latency") if across is LATENCY else t("peak memory")
     if is_sweep(group):
-        what += f", {len(shown)} cells, of which these are on the Pareto front"
-    return f"{what}: {'; '.join(parts)}."
+        return t(
+            "Scatter plot of {measure} with 95% intervals against {cost} on {where}, {cells} cells, of which these are "
+            "on the Pareto front: {points}.",
+            measure=measure_title(measure),
+            cost=against,
+            where=group.label,
+            cells=len(shown),
+            points=clauses(parts),
+        )
+    whole = t(
+        "Scatter plot of {measure} with 95% intervals against {cost} on {where}: {points}.",
+        measure=measure_title(measure),
+        cost=against,
+        where=group.label,
+        points=clauses(parts),
+    )
+    if len(shown) < 2:
+        return whole
+    if len(best) == len(shown):
+        return sentences([whole, t("All are on the Pareto front.")])
+    names = listed([full_label(point.result, said) for point in best])
+    return sentences([whole, t("On the Pareto front: {names}.", names=names)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from bench.proof import unproven
@@ -12,7 +12,9 @@ from bench.report.claims import claims
 from bench.report.figures import font_warnings
 from bench.report.groups import Group, by_dataset, full_label, measures, primary, variants
 from bench.report.notes import tracer_note
-from bench.report.pairs import paired
+from bench.report.pairs import Pair, directions, paired
+from bench.report.phrases import no_measurement
+from bench.report.say import t
 from bench.report.sweep import MANY, Choice, choose, sentence
 from bench.report.verdict import unclaimed, verdicts
 from bench.ties import decided_by_ties
@@ -25,55 +27,73 @@ def summary(report: Report) -> str:
     finished = sum(result.status == "ok" for result in results)
     sets = words.plural(len(by_dataset(results)), "dataset")
     claimed = [words.plural(len(report.rulings), "claim")] if report.rulings else []
-    parts = [*claimed, f"{words.plural(len(results), 'trial')} on {sets}"]
+    parts = [*claimed, t("{trials} on {datasets}", trials=words.plural(len(results), "trial"), datasets=sets)]
     if finished < len(results):
-        parts.append(f"{len(results) - finished} did not finish")
+        parts.append(t("{n} did not finish", n=len(results) - finished))
     started = min((result.started_at for result in results if result.started_at), default="")
     if started:
         zone = " UTC" if started.endswith(("+00:00", "Z")) else ""
-        parts.append(f"begun {words.clean(started)[:16].replace('T', ' ')}{zone}")
+        parts.append(t("begun {time}", time=f"{words.clean(started)[:16].replace('T', ' ')}{zone}"))
     return " · ".join(parts)
 
 
 def verdict(report: Report) -> Section | None:
+    """The answer to the first question, a sentence for each dataset."""
     if (report.rulings and not report.results) or report.study is not None:
         return None
     all_groups = by_dataset(report.results)
     found = paired(all_groups, primary(report.results))
     blocks: list[Block] = [Paragraph(text, "verdict", label) for label, text in verdicts(all_groups, found)]
     if not report.results:
-        blocks.append(Paragraph("There are no results to report."))
+        blocks.append(Paragraph(t("There are no results to report.")))
     barred = unclaimed(all_groups, found)
     if barred:
         blocks.append(Paragraph(barred, "note"))
     blocks += tracer_note(report)
-    if sum(len(pairs) for pairs in found.values()) > 1:
-        blocks.append(tables.pairs_table(found, all_groups, variants(report.results)))
-        blocks.append(
-            Paragraph(
-                "Difference: mean over queries with its paired bootstrap 95% interval. p: paired randomisation test, "
-                "two-sided; Holm-adjusted over this table. Bold: interval and adjusted p (below 0.05) agree that "
-                "there is a difference."
-            )
-        )
-    return Section("verdict", "Verdict", tuple(blocks))
+    return Section("verdict", t("Verdict"), tuple(blocks))
 
 
 def main(report: Report) -> Section | None:
     if not report.results or _is_told_by_study(report):
         return None
     said, names, blocks = variants(report.results), measures(report.results), list[Block]()
-    for group, choice in first_cells(report.results):
-        blocks.append(tables.main_table(group, names, choice.said(said)))
+    measure, found = primary(report.results), _told_pairs(report)
+    for whole, (group, choice) in zip(by_dataset(report.results), first_cells(report.results), strict=True):
+        signs = directions(whole.finished, found.get(group.slug, ()))
+        blocks.append(tables.main_table(group, names, choice.said(said), signs, measure))
         if choice.left_out:
-            blocks.append(Paragraph(f"{sentence(choice)} All of them: section “All cells”."))
-    note = (
+            section = t("All of them: section “{section}”.", section=t("All cells"))
+            blocks.append(Paragraph(words.sentences((sentence(choice), section))))
+        legend = tables.signs_in_words(group, signs, measure)
+        if legend:
+            blocks.append(Paragraph(legend))
+    note = t(
         "Quality: mean over queries, with its bootstrap 95% interval. Latency: single queries, one at a time. "
         "Queries and pairs per second: all timed queries offered at once, measured apart from latency. Memory: the "
         "peak of the whole process. Bold: best of its column, which alone is no evidence of a difference. "
-        f"{words.MISSING}: not measured, or plays no part."
+        "{missing}: not measured, or plays no part.",
+        missing=words.MISSING,
     )
-    return Section("results", "Quality and cost", (*blocks, Paragraph(note)))
+    return Section("results", t("Quality and cost"), (*blocks, Paragraph(note)))
+
+
+def comparisons(report: Report) -> Section | None:
+    """The tests behind the verdict, where there are several."""
+    found = _told_pairs(report)
+    if sum(len(pairs) for pairs in found.values()) < 2:
+        return None
+    table = tables.pairs_table(found, by_dataset(report.results), variants(report.results))
+    note = t(
+        "Difference: mean over queries with its paired bootstrap 95% interval. p: paired randomisation test, "
+        "two-sided; Holm-adjusted over this table. Bold: interval and adjusted p (below 0.05) agree that there is a "
+        "difference."
+    )
+    return Section("comparisons", t("Against the first stage"), (table, Paragraph(note)))
+
+
+def _told_pairs(report: Report) -> Mapping[str, Sequence[Pair]]:
+    """Those that this report speaks of: a study has comparisons of its own."""
+    return {} if report.study is not None else paired(by_dataset(report.results), primary(report.results))
 
 
 def _is_told_by_study(report: Report) -> bool:
@@ -111,7 +131,7 @@ def audit(report: Report) -> Section | None:
             found.append(table)
     if not found:
         return None
-    note = (
+    note = t(
         "Ceiling: share of the relevant documents among the first stage's candidates at this depth, with its 95% "
         "interval; no reranker of these candidates can recover the rest. Tied scores: share of neighbours among the "
         "first 10 whose scores are equal, so that only their ids order them. Order of ties: the span between the "
@@ -120,7 +140,9 @@ def audit(report: Report) -> Section | None:
         "relevant. Pairs scored, tokens and padding: of the pass over all queries that quality is judged by; without "
         "one, of one round of the timed queries. Pairs cut short: documents that did not fit the maximum length."
     )
-    return Section("audit", "Ceiling, ties and truncation", (*found, *_decided_by_ties(report, said), Paragraph(note)))
+    return Section(
+        "audit", t("Ceiling, ties and truncation"), (*found, *_decided_by_ties(report, said), Paragraph(note))
+    )
 
 
 def _decided_by_ties(report: Report, said: dict[str, str]) -> list[Block]:
@@ -130,47 +152,63 @@ def _decided_by_ties(report: Report, said: dict[str, str]) -> list[Block]:
         for result in group.finished:
             decided = decided_by_ties(result.quality.ties) if result.quality else {}
             if result.quality and decided:
-                figures = "; ".join(
-                    f"{words.measure_title(name)} is {words.score(result.quality.means[name].mean)}, and could be "
-                    f"{of.low:.3f} to {of.high:.3f}, {of.expected:.3f} on average"
+                figures = words.clauses(
+                    t(
+                        "{measure} is {value}, and could be {low} to {high}, {mean} on average",
+                        measure=words.measure_title(name),
+                        value=words.score(result.quality.means[name].mean),
+                        low=words.score(of.low),
+                        high=words.score(of.high),
+                        mean=words.score(of.expected),
+                    )
                     for name, of in decided.items()
                 )
-                where.setdefault(figures, []).append(f"{full_label(result, said)} on {group.label}")
+                where.setdefault(figures, []).append(_on(result, group.label, said))
     return [
-        Paragraph(f"{_some(places)}: {figures}.", "note", "Decided by the order of equal scores")
+        Paragraph(
+            t("{trials}: {figures}.", trials=_some(places), figures=figures),
+            "note",
+            t("Decided by the order of equal scores"),
+        )
         for figures, places in where.items()
     ]
+
+
+def _on(result: TrialResult, dataset: str, said: dict[str, str]) -> str:
+    return t("{trial} on {dataset}", trial=full_label(result, said), dataset=dataset)
 
 
 def problems(report: Report) -> Section | None:
     said = variants(report.results)
     labels = {result.trial.id: group.label for group in by_dataset(report.results) for result in group.results}
     blocks: list[Block] = [
-        Paragraph(words.clean(fault), "note", "Not a measurement:") for fault in unproven(report.results)
+        Paragraph(no_measurement(words.clean(fault)), "note", t("Not a measurement:"))
+        for fault in unproven(report.results)
     ]
     lost: dict[tuple[str, str], list[str]] = {}
     for result in report.results:
         if result.status != "ok" and not result.implied_by:
-            message = words.clean_lines(result.message) or "No message was left."
-            where = f"{full_label(result, said)} on {labels[result.trial.id]}"
+            message = words.clean_lines(result.message) or t("No message was left.")
+            where = _on(result, labels[result.trial.id], said)
             lost.setdefault((tables.status(result), message), []).append(where)
     blocks += [
-        Code(f"{'; '.join(places) if len(places) <= _NAMED else _some(places)}: {status}", message)
+        Code(t("{trials}: {status}", trials=words.clauses(places) if len(places) <= _NAMED else _some(places),
+               status=status), message)
         for (status, message), places in lost.items()
-    ]
+    ]  # fmt: skip
     implied = _implied(report, said)
     if implied:
-        blocks += [Paragraph("Not tried, because a smaller cell ran out of memory (implied):"), Bullets(implied)]
+        blocks += [Paragraph(t("Not tried, because a smaller cell ran out of memory (implied):")), Bullets(implied)]
     heard: dict[str, list[str]] = {}
     for result in report.results:
-        where = f"{full_label(result, said)} on {labels[result.trial.id]}"
+        where = _on(result, labels[result.trial.id], said)
         for warning in result.warnings:
             heard.setdefault(words.clean(warning), []).append(where)
-    items = [f"{text} ({_some(places)})" for text, places in heard.items()]
+    items = [t("{warning} ({trials})", warning=warning, trials=_some(places)) for warning, places in heard.items()]
     items += font_warnings(report.results)
     if items:
         blocks.append(Bullets(tuple(items)))
-    return Section("problems", "Failed trials and warnings", tuple(blocks)) if blocks else None
+    return Section("problems", t("Failed trials and warnings"), tuple(blocks)) if blocks else None
 
 
 _NAMED = 3
@@ -184,12 +222,17 @@ def _implied(report: Report, said: dict[str, str]) -> tuple[str, ...]:
         if result.implied_by:
             spared.setdefault(result.implied_by, []).append(full_label(result, said))
     known = {result.trial.id: full_label(result, said) for result in report.results}
-    return tuple(f"by {known.get(cause, f'trial {cause}')}: {'; '.join(labels)}" for cause, labels in spared.items())
+    return tuple(
+        t("by {trial}: {spared}", trial=known.get(cause) or t("trial {id}", id=cause), spared=words.clauses(labels))
+        for cause, labels in spared.items()
+    )
 
 
 def _some(where: list[str]) -> str:
     distinct = list(dict.fromkeys(where))
-    return distinct[0] if len(distinct) == 1 else f"{distinct[0]} and {words.plural(len(distinct) - 1, 'other trial')}"
+    if len(distinct) == 1:
+        return distinct[0]
+    return t("{first} and {others}", first=distinct[0], others=words.plural(len(distinct) - 1, "other trial"))
 
 
 def datasets(report: Report) -> Section | None:
@@ -200,16 +243,16 @@ def datasets(report: Report) -> Section | None:
     for group in all_groups:
         odd = facts.notices(group)
         if odd:
-            blocks += [Paragraph(f"Found while reading {group.label}:"), Bullets(odd)]
-    return Section("datasets", "Datasets", tuple(blocks))
+            blocks += [Paragraph(t("Found while reading {dataset}:", dataset=group.label)), Bullets(odd)]
+    return Section("datasets", t("Datasets"), tuple(blocks))
 
 
 def reproduce(report: Report) -> Section:
     blocks: list[Block] = []
     if report.command:
-        blocks.append(Code("Command", words.clean_lines(report.command)))
+        blocks.append(Code(t("Command"), words.clean_lines(report.command)))
     if report.config_text:
-        blocks.append(Code("Configuration", words.clean_lines(report.config_text)))
+        blocks.append(Code(t("Configuration"), words.clean_lines(report.config_text)))
     if any(result.environment for result in report.results):
         blocks.append(facts.environment_table(report.results))
     lacking = facts.unmeasured(report.results)
@@ -218,7 +261,7 @@ def reproduce(report: Report) -> Section:
     if report.results:
         labels = {result.trial.id: group.label for group in by_dataset(report.results) for result in group.results}
         blocks.append(tables.setup_table(report.results, variants(report.results), labels))
-    return Section("reproduce", "Environment and how to reproduce", tuple(blocks))
+    return Section("reproduce", t("Environment and how to reproduce"), tuple(blocks))
 
 
 SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
@@ -227,8 +270,9 @@ SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
     study_sections.queries,
     study_sections.scores,
     verdict,
-    sweep_sections.tier_section,
     main,
+    sweep_sections.tier_section,
+    comparisons,
     quality_figure,
     tradeoff_figure,
     sweep_sections.tradeoff_memory,

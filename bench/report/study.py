@@ -10,56 +10,76 @@ from bench.report import plot_study, study_tables, words
 from bench.report.blocks import Block, Bullets, Paragraph, Picture, Pictures
 from bench.report.fonts import renditions
 from bench.report.groups import slug_of
+from bench.report.retold import note
+from bench.report.say import t
 from bench.report.study_verdict import verdicts
-from bench.report.study_view import StudyView, datasets, of, primary
+from bench.report.study_view import StudyView, datasets, of, primary, side_name
 from bench.study.words import ALPHA, POWER, Conclusion, Contrast, Planned
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MEANINGS = (
-    "Difference: arm minus baseline, the mean over queries with its paired bootstrap 95% interval. p: how often chance "
-    "alone would give a difference as large as this one (paired randomisation test, two-sided); adjusted: the same "
-    "after Holm's adjustment over all comparisons of its side, on test for the planned number of looks too. d: the "
-    "mean difference in units of the differences' standard deviation. Detectable: the smallest true difference that "
-    f"these queries would show in {POWER:.0%} of studies. Won, tied, lost: queries on which the arm is better than the "
-    f"baseline, the same, or worse. Bold: interval and adjusted p (below {ALPHA:g}) agree that there is a difference. "
-    "Dev chooses, and flatters what it chooses: only test judges the chosen arm."
-)
-POOLED = (
-    "Each dataset is one observation, however many queries it has; true differences may differ between datasets "
-    "(random effects), and the intervals are those of Hartung and Knapp. From 2 to 4 datasets they are wide, so that a "
-    "difference that is not shown here may well be there. Spread: the standard deviation of the true differences "
-    "between datasets."
-)
-PLANNED = (
-    f"Detectable: the true difference that is found in {POWER:.0%} of studies, a level of {ALPHA:.0%} being shared by "
-    "the comparisons of the side. Queries needed: so many would do for the difference wanted."
-)
-COSTS = (
-    "Each arm as it was scored, be it in an earlier run: arms share the loaded model, the candidates and the "
-    "documents' tokens, and an arm that is added to this folder costs its own scoring alone."
-)
+
+def meanings() -> str:
+    return t(
+        "Difference: arm minus baseline, the mean over queries with its paired bootstrap 95% interval. p: how often "
+        "chance alone would give a difference as large as this one (paired randomisation test, two-sided); adjusted: "
+        "the same after Holm's adjustment over all comparisons of its side, on test for the planned number of looks "
+        "too. d: the mean difference in units of the differences' standard deviation. Detectable: the smallest true "
+        "difference that these queries would show in {power} of studies. Won, tied, lost: queries on which the arm is "
+        "better than the baseline, the same, or worse. Bold: interval and adjusted p (below {level}) agree that there "
+        "is a difference. Dev chooses, and flatters what it chooses: only test judges the chosen arm.",
+        power=f"{POWER:.0%}",
+        level=f"{ALPHA:g}",
+    )
+
+
+def pooled() -> str:
+    return t(
+        "Each dataset is one observation, however many queries it has; true differences may differ between datasets "
+        "(random effects), and the intervals are those of Hartung and Knapp. From 2 to 4 datasets they are wide, so "
+        "that a difference that is not shown here may well be there. Spread: the standard deviation of the true "
+        "differences between datasets."
+    )
+
+
+def planning() -> str:
+    return t(
+        "Detectable: the true difference that is found in {power} of studies, a level of {level} being shared by the "
+        "comparisons of the side. Queries needed: so many would do for the difference wanted.",
+        power=f"{POWER:.0%}",
+        level=f"{ALPHA:.0%}",
+    )
+
+
+def costs() -> str:
+    return t(
+        "Each arm as it was scored, be it in an earlier run: arms share the loaded model, the candidates and the "
+        "documents' tokens, and an arm that is added to this folder costs its own scoring alone."
+    )
 
 
 def blocks(study: StudyView) -> tuple[Block, ...]:
     """All that a reader sees of a study, in the order of reading."""
     found: list[Block] = [Paragraph(text, "verdict", label) for label, text in verdicts(study)]
     if not found:
-        found.append(Paragraph("Nothing was compared in this study."))
+        found.append(Paragraph(t("Nothing was compared in this study.")))
     found += [*_looks(study), *_tables(study)]
     drawn = pictures(study)
     if drawn:
         found.append(drawn)
     if study.across:
-        found += [study_tables.across_table(study.across, study.baseline), Paragraph(POOLED)]
+        found += [study_tables.across_table(study.across, study.baseline), Paragraph(pooled())]
     if study.planned:
-        found += [study_tables.planned_table(study.planned), Paragraph(" ".join([PLANNED, *_too_few(study.planned)]))]
+        found += [
+            study_tables.planned_table(study.planned),
+            Paragraph(words.sentences([planning(), *_too_few(study.planned)])),
+        ]
     if study.arms:
         found.append(study_tables.texts_table(study.arms))
     if study.costs:
-        found += [study_tables.costs_table(study.costs), Paragraph(COSTS)]
-    notes = tuple(text for text in (*map(words.clean, study.notes), *font_warnings(study)) if text)
+        found += [study_tables.costs_table(study.costs), Paragraph(costs())]
+    notes = tuple(text for text in (*(words.clean(note(each)) for each in study.notes), *font_warnings(study)) if text)
     if notes:
         found.append(Bullets(notes))
     return tuple(found)
@@ -71,16 +91,21 @@ def _looks(study: StudyView) -> list[Block]:
     if not said:
         return []
     over = any(each.looks > each.planned_looks for each in study.conclusions)
-    why = "With each look at the same test set, a finding by chance becomes likelier."
-    return [Paragraph(" ".join([*said, why]), "note" if over else "plain", "Looks at test")]
+    why = t("With each look at the same test set, a finding by chance becomes likelier.")
+    return [Paragraph(words.sentences([*said, why]), "note" if over else "plain", t("Looks at test"))]
 
 
 def _look(found: Conclusion) -> str:
-    split = f" (split {words.clean(found.test_split)})" if found.test_split else ""
-    times = f"{words.plural(found.looks, 'time')}, of {found.planned_looks:,} planned"
-    more = ": more often than planned" if found.looks > found.planned_looks else ""
-    side = f"The test side of {words.clean(found.dataset)}{split}"
-    return f"{side} has been looked at {times}, in this results folder{more}."
+    split = study_tables.split_name(found.test_split) if found.test_split else ""
+    return t(
+        "The test side of {dataset}{split} has been looked at {times}, of {planned} planned, in this results "
+        "folder{more}.",
+        dataset=words.clean(found.dataset),
+        split=split,
+        times=words.plural(found.looks, "time"),
+        planned=words.count(found.planned_looks),
+        more=t(": more often than planned") if found.looks > found.planned_looks else "",
+    )
 
 
 def _tables(study: StudyView) -> list[Block]:
@@ -91,7 +116,7 @@ def _tables(study: StudyView) -> list[Block]:
             study_tables.test_table(study, dataset),
         ]
         found += [table for table in tables if table is not None]
-    return [*found, Paragraph(MEANINGS)] if found else []
+    return [*found, Paragraph(meanings())] if found else []
 
 
 def _too_few(planned: Sequence[Planned]) -> list[str]:
@@ -100,11 +125,17 @@ def _too_few(planned: Sequence[Planned]) -> list[str]:
     if not short:
         return []
     named = dict.fromkeys(
-        f"{words.clean(each.dataset)} on {each.side} by {words.measure_title(each.measure)} ({each.queries:,} of "
-        f"{each.needed:,})"
+        t(
+            "{dataset} on {side} by {measure} ({queries} of {needed})",
+            dataset=words.clean(each.dataset),
+            side=side_name(each.side),
+            measure=words.measure_title(each.measure),
+            queries=words.count(each.queries),
+            needed=words.count(each.needed),
+        )
         for each in short
     )
-    return [f"Too few for the difference wanted: {words.listed(list(named))}."]
+    return [t("Too few for the difference wanted: {which}.", which=words.listed(list(named)))]
 
 
 # ------------------------------------------------------------------------------------------------------------- figures
@@ -117,8 +148,7 @@ def pictures(study: StudyView) -> Pictures | None:
         Picture(name, words.clean(dataset), plot_study.alt(found, arms, dataset))
         for name, (dataset, found) in _figures(study).items()
     )
-    measure = words.measure_title(primary(study))
-    return Pictures(plot_study.CAPTION.format(measure=measure), items) if items else None
+    return Pictures(plot_study.caption(primary(study)), items) if items else None
 
 
 def drawn(study: StudyView) -> Mapping[str, Callable[[], Figure]]:
@@ -131,10 +161,19 @@ def font_warnings(study: StudyView) -> list[str]:
     if not _figures(study):
         return []
     names = {**renditions(_arms(study), "arm"), **renditions(datasets(study), "dataset")}
-    replaced = [f"“{text}” for {words.clean(raw)}" for raw, text in names.items() if words.clean(raw) != text]
-    return [f"No installed font has all characters of some names, so the figures write {'; '.join(replaced)}."] * bool(
-        replaced
-    )
+    replaced = [
+        t("“{written}” for {name}", written=text, name=words.clean(raw))
+        for raw, text in names.items()
+        if words.clean(raw) != text
+    ]
+    if not replaced:
+        return []
+    return [
+        t(
+            "No installed font has all characters of some names, so the figures write {names}.",
+            names=words.clauses(replaced),
+        )
+    ]
 
 
 def _draw(study: StudyView, dataset: str, found: list[Contrast]) -> Figure:

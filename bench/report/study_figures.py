@@ -42,8 +42,7 @@ def slice_pictures(whole: Study) -> Pictures | None:
     for dataset, name in _slice_names(whole).items():
         rows = [each for each in whole.slices if each.dataset == dataset]
         items.append(Picture(name, words.clean(dataset), plot_slices.alt(rows, words.clean(dataset))))
-    measure = words.measure_title(whole.measures[0])
-    return Pictures(plot_slices.CAPTION.format(measure=measure), tuple(items)) if items else None
+    return Pictures(plot_slices.caption(whole.measures[0]), tuple(items)) if items else None
 
 
 def reliability_names(whole: Study) -> dict[tuple[str, str, Side], str]:

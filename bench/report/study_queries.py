@@ -6,21 +6,25 @@ from collections.abc import Sequence
 
 from bench.report import words
 from bench.report.blocks import Block, Cell, Paragraph, Table
+from bench.report.say import t
+from bench.report.slice_names import feature_name, value_name
+from bench.report.study_view import side_name
 from bench.report.words import MISSING
-from bench.study.examples import EACH, Example, ExampleDocument, Outcome, shortened
+from bench.study.examples import EACH, Example, ExampleDocument, shortened
 from bench.study.slices import FEWEST, Slice
 from bench.study.words import Contrast
 from bench.types import ScoreUnit
 
 _NAME_COLUMNS = 28
 _QUERY_CHARACTERS = 160
-_TITLES: dict[Outcome, str] = {"win": "Gain", "loss": "Loss"}
-_SCORES: dict[ScoreUnit, str] = {"probability": "P(yes)", "score": "Score", "logit": "Logit"}
-READING = (
-    "The queries that changed most, each with the first five documents of either ranking and every relevant one, at "
-    "most ten in all. “Before” is the baseline, “after” the arm. They were picked for the size of their change: they "
-    "show what can happen, not how often. In bold is the better rank of a relevant document."
-)
+
+
+def reading() -> str:
+    return t(
+        "The queries that changed most, each with the first five documents of either ranking and every relevant one, "
+        "at most ten in all. “Before” is the baseline, “after” the arm. They were picked for the size of their change: "
+        "they show what can happen, not how often. In bold is the better rank of a relevant document."
+    )
 
 
 def blocks(contrast: Contrast, examples: Sequence[Example], slices: Sequence[Slice]) -> tuple[Block, ...]:
@@ -37,7 +41,7 @@ def blocks(contrast: Contrast, examples: Sequence[Example], slices: Sequence[Sli
     if mine:
         found.append(Paragraph(caution(mine)))
     if shown:
-        found.append(Paragraph(READING))
+        found.append(Paragraph(reading()))
     for kind in ("win", "loss"):
         largest = [each for each in shown if each.outcome == kind][:EACH]
         found += [_example_table(each, place, len(largest)) for place, each in enumerate(largest, 1)]
@@ -46,23 +50,31 @@ def blocks(contrast: Contrast, examples: Sequence[Example], slices: Sequence[Sli
 
 def outcomes(contrast: Contrast) -> str:
     """``… : 12 wins, 140 ties, 8 losses.``"""
-    losses = f"{contrast.losses:,} {'loss' if contrast.losses == 1 else 'losses'}"
-    return (
-        f"{words.measure_title(contrast.measure)} of “{words.clean(contrast.arm)}” against "
-        f"“{words.clean(contrast.baseline)}” on the {words.plural(contrast.queries, 'query')} of "
-        f"{contrast.side}: {words.plural(contrast.wins, 'win')}, {words.plural(contrast.ties, 'tie')}, {losses}."
+    wins, ties, losses = contrast.wins, contrast.ties, contrast.losses
+    return t(
+        "{measure} of “{arm}” against “{baseline}” on the {queries} of {side}: {wins}, {ties}, {losses}.",
+        measure=words.measure_title(contrast.measure),
+        arm=words.clean(contrast.arm),
+        baseline=words.clean(contrast.baseline),
+        queries=words.plural(contrast.queries, "query"),
+        side=side_name(contrast.side),
+        wins=t("1 win") if wins == 1 else t("{wins} wins", wins=words.count(wins)),
+        ties=t("1 tie") if ties == 1 else t("{ties} ties", ties=words.count(ties)),
+        losses=t("1 loss") if losses == 1 else t("{losses} losses", losses=words.count(losses)),
     )
 
 
 def caution(slices: Sequence[Slice]) -> str:
     """How much the slices' intervals bear."""
     tested = sum(each.difference is not None for each in slices)
-    few = f" A slice of fewer than {FEWEST} queries has none." if tested < len(slices) else ""
-    return (
+    few = t("A slice of fewer than {fewest} queries has none.", fewest=FEWEST) if tested < len(slices) else ""
+    said = t(
         "Slices are for exploring: nobody planned them, and those of different features share queries. Each interval "
-        f"is a paired 95% one, not adjusted for their number ({tested:,} here): about one in twenty excludes 0 by "
-        f"chance where there is no effect at all.{few}"
+        "is a paired 95% one, not adjusted for their number ({n} here): about one in twenty excludes 0 by chance where "
+        "there is no effect at all.",
+        n=words.count(tested),
     )
+    return words.sentences([said, few])
 
 
 def _of(each: Contrast | Example | Slice) -> tuple[str, str, str, str]:
@@ -75,33 +87,51 @@ def _name(text: str) -> str:
 
 def _slice_table(contrast: Contrast, slices: Sequence[Slice], feature: str) -> Table:
     rows = tuple(_slice_row(each) for each in slices if each.feature == feature)
-    caption = f"{words.measure_title(contrast.measure)} by {words.clean(feature)}, {words.clean(contrast.dataset)}"
-    columns = (_name(feature), "Queries", _name(contrast.baseline), _name(contrast.arm), "Difference")
+    called = feature_name(feature)
+    caption = t(
+        "{measure} by {feature}, {dataset}",
+        measure=words.measure_title(contrast.measure),
+        feature=words.clean(called),
+        dataset=words.clean(contrast.dataset),
+    )
+    columns = (_name(called), t("Queries"), _name(contrast.baseline), _name(contrast.arm), t("Difference"))
     return Table(caption, columns, rows)
 
 
 def _slice_row(each: Slice) -> tuple[Cell, ...]:
     interval = each.difference
     if interval is None:
-        difference = Cell(MISSING, "too few")
+        difference = Cell(MISSING, t("too few"))
     else:
-        spread = f"{words.signed(interval.low)} to {words.signed(interval.high)}"
-        difference = Cell(words.signed(interval.mean), spread if interval.low < interval.high else "all alike")
+        spread = words.between(words.signed(interval.low), words.signed(interval.high))
+        difference = Cell(words.signed(interval.mean), spread if interval.low < interval.high else t("all alike"))
     means = (Cell(words.score(mean)) for mean in (each.before_mean, each.after_mean))
-    return Cell(words.clean(each.value)), Cell(words.count(each.queries)), *means, difference
+    value = words.clean(value_name(each.feature, each.value))
+    return Cell(value), Cell(words.count(each.queries)), *means, difference
 
 
 def _example_table(example: Example, place: int, total: int) -> Table:
-    number = f" {place} of {total}" if total > 1 else ""
-    caption = (
-        f"{_TITLES[example.outcome]}{number}: {words.measure_title(example.measure)} {words.score(example.before)} → "
-        f"{words.score(example.after)}, “{shortened(words.clean(example.query), _QUERY_CHARACTERS)}” "
-        f"({words.clean(example.query_id)})"
+    caption = t(
+        "{outcome}{place}: {measure} {before} → {after}, “{query}” ({query_id})",
+        outcome=t("Gain") if example.outcome == "win" else t("Loss"),
+        place=t(" {place} of {total}", place=place, total=total) if total > 1 else "",
+        measure=words.measure_title(example.measure),
+        before=words.score(example.before),
+        after=words.score(example.after),
+        query=shortened(words.clean(example.query), _QUERY_CHARACTERS),
+        query_id=words.clean(example.query_id),
     )
-    score = _SCORES[example.unit]
-    columns = ("Judged", "Document", "Rank before", "Rank after", f"{score} before", f"{score} after")
+    score = _score_title(example.unit)
+    columns = (
+        t("Judged"), t("Document"), t("Rank before"), t("Rank after"), t("{score} before", score=score),
+        t("{score} after", score=score),
+    )  # fmt: skip
     rows = tuple(_document_row(document, example.unit) for document in example.documents)
     return Table(caption, columns, rows, (0, 1))
+
+
+def _score_title(unit: ScoreUnit) -> str:
+    return "P(yes)" if unit == "probability" else t("Score") if unit == "score" else t("Logit")
 
 
 def _document_row(document: ExampleDocument, unit: ScoreUnit) -> tuple[Cell, ...]:
@@ -118,8 +148,8 @@ def _document_row(document: ExampleDocument, unit: ScoreUnit) -> tuple[Cell, ...
 
 def _judged(grade: int | None) -> str:
     if grade is None or grade < 0:
-        return "not judged"
-    return f"relevant, {grade}" if grade else "not relevant"
+        return t("not judged")
+    return t("relevant, {grade}", grade=grade) if grade else t("not relevant")
 
 
 def _better(rank: int | None, other: int | None) -> bool:
@@ -132,4 +162,4 @@ def _score(value: float | None, unit: ScoreUnit) -> str:
         return MISSING
     if unit != "probability":
         return words.figure3(value).replace("-", "−")
-    return "under 0.001" if 0 < value < 0.001 else "over 0.999" if 0.999 < value < 1 else words.score(value)
+    return t("under 0.001") if 0 < value < 0.001 else t("over 0.999") if 0.999 < value < 1 else words.score(value)

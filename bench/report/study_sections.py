@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench.report import calibration, study, study_queries
 from bench.report.blocks import Block, Paragraph, Report, Section
 from bench.report.notes import tracer_note
+from bench.report.say import t
 from bench.report.study_figures import reliability_names, shown_calibrations, slice_pictures
 from bench.study.words import Contrast
 
@@ -12,7 +13,7 @@ from bench.study.words import Contrast
 def instructions(report: Report) -> Section | None:
     if report.study is None:
         return None
-    return Section("instructions", "Instruction study", (*study.blocks(report.study), *tracer_note(report)))
+    return Section("instructions", t("Instruction study"), (*study.blocks(report.study), *tracer_note(report)))
 
 
 def queries(report: Report) -> Section | None:
@@ -26,8 +27,8 @@ def queries(report: Report) -> Section | None:
     if not found:
         return None
     drawn = slice_pictures(whole)
-    lead = Paragraph("Queries of dev, of the chosen arm, or of the best other one where the baseline was chosen.")
-    return Section("queries", "Which queries gain and lose", (lead, *((drawn,) if drawn else ()), *found))
+    lead = Paragraph(t("Queries of dev, of the chosen arm, or of the best other one where the baseline was chosen."))
+    return Section("queries", t("Which queries gain and lose"), (lead, *((drawn,) if drawn else ()), *found))
 
 
 def scores(report: Report) -> Section | None:
@@ -35,7 +36,7 @@ def scores(report: Report) -> Section | None:
     if whole is None or not whole.calibrations:
         return None
     blocks = calibration.blocks(shown_calibrations(whole), reliability_names(whole), whole.calibrations)
-    return Section("calibration", "Are scores probabilities?", blocks)
+    return Section("calibration", t("Are scores probabilities?"), blocks)
 
 
 def _shown(contrasts: tuple[Contrast, ...], named: set[tuple[str, str, str]]) -> list[Contrast]:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from bench.report import words
 from bench.report.blocks import Cell, Table
+from bench.report.retold import spread_from, summed_arm
+from bench.report.say import t
 from bench.report.study_view import (
     StudyView,
     carried,
@@ -17,13 +19,16 @@ from bench.report.study_view import (
     one,
     p_value,
     score,
+    side_name,
     small,
 )
 from bench.report.study_view import signed as signed_score
 from bench.report.words import MISSING
 from bench.study.words import Across, Arm, ArmCost, Contrast, Planned
 
-_COMPARED = ("Difference", "p", "p, adjusted", "d", "Detectable", "Won / tied / lost")
+
+def _compared_columns() -> tuple[str, ...]:
+    return t("Difference"), "p", t("p, adjusted"), t("d"), t("Detectable"), t("Won / tied / lost")
 
 
 def dev_table(study: StudyView, dataset: str, measure: str) -> Table | None:
@@ -33,14 +38,11 @@ def dev_table(study: StudyView, dataset: str, measure: str) -> Table | None:
         return None
     picked = chosen(study, dataset)
     own = one(round(each.baseline_mean, 12) for each in found)
-    note = "baseline, chosen" if picked == study.baseline else "baseline"
-    rows = [(Cell(words.clean(study.baseline), note), Cell(score(own)), *[Cell(MISSING)] * len(_COMPARED))]
-    rows += [
-        (Cell(words.clean(each.arm), "chosen" if each.arm == picked else ""), Cell(score(each.mean)), *_compared(each))
-        for each in found
-    ]
-    title = words.measure_title(measure)
-    return Table(_caption(dataset, found, title), ("Arm", title, *_COMPARED), tuple(rows))
+    compared, title = _compared_columns(), words.measure_title(measure)
+    note = t("baseline, chosen") if picked == study.baseline else t("baseline")
+    rows = [(Cell(words.clean(study.baseline), note), Cell(score(own)), *[Cell(MISSING)] * len(compared))]
+    rows += [(_arm(each, picked), Cell(score(each.mean)), *_compared(each)) for each in found]
+    return Table(_caption(dataset, found, title), (t("Arm"), title, *compared), tuple(rows))
 
 
 def test_table(study: StudyView, dataset: str) -> Table | None:
@@ -55,22 +57,37 @@ def test_table(study: StudyView, dataset: str) -> Table | None:
     rows = tuple(
         (
             Cell(words.measure_title(each.measure)),
-            Cell(words.clean(each.arm), "chosen" if each.arm == picked else ""),
+            _arm(each, picked),
             Cell(score(each.mean)),
             Cell(score(each.baseline_mean)),
             *_compared(each),
         )
         for each in found
     )
-    columns = ("Measure", "Arm", "Its mean", "Baseline", *_COMPARED)
-    return Table(_caption(dataset, found, f"against {name(study.baseline)}"), columns, rows, (0, 1))
+    columns = (t("Measure"), t("Arm"), t("Its mean"), t("Baseline"), *_compared_columns())
+    against = t("against {baseline}", baseline=name(study.baseline))
+    return Table(_caption(dataset, found, against), columns, rows, (0, 1))
+
+
+def split_name(split: str) -> str:
+    """`` (split train)``, after what was split."""
+    return t(" (split {split})", split=words.clean(split))
+
+
+def _arm(each: Contrast, picked: str | None) -> Cell:
+    return Cell(words.clean(each.arm), t("chosen") if each.arm == picked else "")
 
 
 def _caption(dataset: str, found: Sequence[Contrast], what: str) -> str:
-    queries, split = one(each.queries for each in found), one(each.split for each in found)
-    over = f", {words.plural(queries, 'query')}" if queries is not None else ""
-    of_split = f" (split {words.clean(split)})" if split else ""
-    return f"{words.clean(dataset)}, {found[0].side}: {what}{over}{of_split}"
+    number, split = one(each.queries for each in found), one(each.split for each in found)
+    return t(
+        "{dataset}, {side}: {what}{over}{split}",
+        dataset=words.clean(dataset),
+        side=side_name(found[0].side),
+        what=what,
+        over=t(", {queries}", queries=words.plural(number, "query")) if number is not None else "",
+        split=split_name(split) if split else "",
+    )
 
 
 def _compared(each: Contrast) -> tuple[Cell, ...]:
@@ -94,9 +111,9 @@ def across_table(found: Sequence[Across], baseline: str) -> Table:
         mean, span = difference(each.difference, shown)
         rows.append(
             (
-                Cell(words.clean(each.arm)),
+                Cell(words.clean(summed_arm(each.arm))),
                 Cell(words.measure_title(each.measure)),
-                Cell(each.side),
+                Cell(side_name(each.side)),
                 Cell(words.count(each.sets)),
                 Cell(mean, span, best=shown),
                 Cell(p_value(each.p)),
@@ -104,8 +121,12 @@ def across_table(found: Sequence[Across], baseline: str) -> Table:
                 Cell(small(each.between_sd)),
             )
         )
-    columns = ("Arm", "Measure", "Side", "Datasets", "Difference", "p", "p, adjusted", "Spread between datasets")
-    return Table(f"Over all datasets, against {name(baseline)}", columns, tuple(rows), (0, 1, 2))
+    columns = (
+        t("Arm"), t("Measure"), t("Side"), t("Datasets"), t("Difference"), "p", t("p, adjusted"),
+        t("Spread between datasets"),
+    )  # fmt: skip
+    caption = t("Over all datasets, against {baseline}", baseline=name(baseline))
+    return Table(caption, columns, tuple(rows), (0, 1, 2))
 
 
 def planned_table(planned: Sequence[Planned]) -> Table:
@@ -113,11 +134,11 @@ def planned_table(planned: Sequence[Planned]) -> Table:
     rows = tuple(
         (
             Cell(words.clean(each.dataset)),
-            Cell(each.side),
+            Cell(side_name(each.side)),
             Cell(words.measure_title(each.measure)),
             Cell(words.count(each.queries)),
             Cell(words.count(each.comparisons)),
-            Cell(small(each.sd), words.clean(each.sd_from)),
+            Cell(small(each.sd), words.clean(spread_from(each.sd_from))),
             Cell(small(each.detectable)),
             Cell(small(each.wanted)),
             Cell(words.count(each.needed)),
@@ -125,10 +146,10 @@ def planned_table(planned: Sequence[Planned]) -> Table:
         for each in planned
     )
     columns = (
-        "Dataset", "Side", "Measure", "Queries", "Comparisons", "SD of differences", "Detectable", "Wanted",
-        "Queries needed",
+        t("Dataset"), t("Side"), t("Measure"), t("Queries"), t("Comparisons"), t("SD of differences"), t("Detectable"),
+        t("Wanted"), t("Queries needed"),
     )  # fmt: skip
-    return Table("What these numbers of queries can show", columns, rows, (0, 1, 2))
+    return Table(t("What these numbers of queries can show"), columns, rows, (0, 1, 2))
 
 
 def texts_table(arms: Sequence[Arm]) -> Table:
@@ -138,23 +159,28 @@ def texts_table(arms: Sequence[Arm]) -> Table:
     """
     rows = []
     for arm in arms:
-        template = Cell(words.clean(arm.template) if arm.template else "the study's")
+        template = Cell(words.clean(arm.template) if arm.template else t("the study's"))
         if arm.text is not None or not arm.by_dataset:
             known = Cell(words.clean(arm.known_as) or MISSING)
             rows.append((Cell(words.clean(arm.name)), Cell(_told(arm, arm.text)), template, known))
         rows += [
-            (Cell(words.clean(arm.name), f"on {words.clean(dataset)}"), Cell(_told(arm, text)), template, Cell(MISSING))
+            (
+                Cell(words.clean(arm.name), t("on {dataset}", dataset=words.clean(dataset))),
+                Cell(_told(arm, text)),
+                template,
+                Cell(MISSING),
+            )
             for dataset, text in arm.by_dataset.items()
         ]
-    columns = ("Arm", "Instruction", "Template", "Library")
-    return Table("The instructions", columns, tuple(rows), (0, 1, 2, 3))
+    columns = (t("Arm"), t("Instruction"), t("Template"), t("Library"))
+    return Table(t("The instructions"), columns, tuple(rows), (0, 1, 2, 3))
 
 
 def _told(arm: Arm, text: str | None) -> str:
-    said = "template default" if text is None else _quoted(text)
+    said = t("template default") if text is None else _quoted(text)
     if arm.query_field is None:
         return said
-    return f"from the queries' field “{words.clean(arm.query_field)}”; without it: {said}"
+    return t("from the queries' field “{field}”; without it: {said}", field=words.clean(arm.query_field), said=said)
 
 
 def _quoted(text: str) -> str:
@@ -168,7 +194,7 @@ def costs_table(costs: Sequence[ArmCost]) -> Table:
         (
             Cell(words.clean(each.arm)),
             Cell(words.clean(each.dataset)),
-            Cell(each.side),
+            Cell(side_name(each.side)),
             Cell(words.count(each.pairs)),
             Cell(words.count(each.tokens)),
             Cell(words.count(each.forward_tokens)),
@@ -176,5 +202,7 @@ def costs_table(costs: Sequence[ArmCost]) -> Table:
         )
         for each in costs
     )
-    columns = ("Arm", "Dataset", "Side", "Pairs", "Tokens", "Tokens computed", "Time to score")
-    return Table("What each arm took to score", columns, rows, (0, 1, 2))
+    columns = (
+        t("Arm"), t("Dataset"), t("Side"), t("Pairs"), t("Tokens"), t("Tokens computed"), t("Time to score"),
+    )  # fmt: skip
+    return Table(t("What each arm took to score"), columns, rows, (0, 1, 2))

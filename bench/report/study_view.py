@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from bench.report import words
+from bench.report.say import t
 from bench.report.words import MISSING
 from bench.study.words import ALPHA, Across, Arm, ArmCost, Conclusion, Contrast, Planned, Side
 from bench.types import Interval
@@ -101,7 +102,7 @@ def difference(interval: Interval, shown: bool) -> tuple[str, str]:
     """A difference and its interval: ``+0.047``, ``+0.031 to +0.064``."""
     n = places(interval, shown)
     low, high = signed(interval.low, n), signed(interval.high, n)
-    return signed(interval.mean, n), MISSING if MISSING in (low, high) else f"{low} to {high}"
+    return signed(interval.mean, n), MISSING if MISSING in (low, high) else words.between(low, high)
 
 
 def carried(interval: Interval, p: float) -> bool:
@@ -113,6 +114,17 @@ def carried(interval: Interval, p: float) -> bool:
 def p_value(p: float) -> str:
     """As a table has it: ``0.012``, ``< 0.0001``."""
     return words.p_value(p).removeprefix("p ").removeprefix("= ") if math.isfinite(p) else MISSING
+
+
+def side_name(side: Side) -> str:
+    return t("dev") if side == "dev" else t("test")
+
+
+def queries_of(n: int, side: Side) -> str:
+    """``160 dev queries``."""
+    if n == 1:
+        return t("1 {side} query", side=side_name(side))
+    return t("{n} {side} queries", n=words.count(n), side=side_name(side))
 
 
 def small(value: float | None) -> str:

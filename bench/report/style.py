@@ -7,10 +7,15 @@ from typing import Any, NamedTuple
 INK, MUTED, RULE, CARD = "#1f2328", "#59636e", "#d4dae0", "#ffffff"
 ON_FILL = "#16191d"  # text on a filled stage, dark in both schemes
 
-SERIES = ("#0072b2", "#d55e00", "#009e73", "#a8518a", "#b07a00", "#6a737d", "#332288")
-"""One colour per pipeline, after Okabe and Ito's colour-blind-safe set, darkened where needed to show on white."""
-SERIES_DARK = ("#56a8e0", "#f0803c", "#2fc79b", "#dd94bd", "#e9b33f", "#a3adb8", "#9d93e8")
+SERIES = ("#0072b2", "#d55e00", "#009e73", "#a8518a", "#74411b", "#3d4a57", "#5722a7")
+"""One colour per pipeline: the first three are Okabe and Ito's, the others were looked for by simulation.
+
+Any two of the seven are apart by a difference of 15 and more (CIE 1976) to readers of every kind of dichromacy, and
+each by a contrast of 3 and more from the card. The same holds for the dark.
+"""
+SERIES_DARK = ("#56a8e0", "#f0803c", "#3ce0a8", "#c9779f", "#f2dc5a", "#c9d6e2", "#8671f8")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_DASHES: tuple[tuple[float, ...], ...] = ((), (5, 1.2), (1.5, 1.2), (6, 1.2, 1.5, 1.2))
 
 STAGES = {
     "embed": "#77aadd",
@@ -29,8 +34,14 @@ class Series(NamedTuple):
 
 
 def series(place: int) -> Series:
-    """The colour and the marker of the pipeline that comes at ``place``; both repeat after seven."""
-    return Series(SERIES[place % len(SERIES)], MARKERS[place % len(MARKERS)])
+    """The colour and the marker of the pipeline that comes at ``place``: colours repeat after seven, each time with
+    another marker."""
+    return Series(SERIES[place % len(SERIES)], MARKERS[(place + place // len(SERIES)) % len(MARKERS)])
+
+
+def dashes(place: int) -> tuple[int, tuple[float, ...] | None]:
+    """Matplotlib's line style for the line that comes at ``place`` among those of one colour."""
+    return 0, _DASHES[place % len(_DASHES)] or None
 
 
 def settings(families: tuple[str, ...]) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from bench.derived import device, dtype, joules_per_query, latency, memory_bytes, throughput
 from bench.report import words
 from bench.report.groups import Group, pipelines, slug_of
+from bench.report.say import t
 from bench.types import TrialResult
 
 MANY = 12
@@ -18,7 +19,6 @@ WHOLE = 3
 """A pipeline of no more cells than this is always shown whole."""
 
 Place = Callable[[TrialResult], str | None]
-_EACH: Mapping[Place, str] = {device: "on each device", dtype: "in each number format"}
 Best = tuple[str, Callable[[TrialResult], float | None]]
 """What a cell is best in, and by which figure: more is better."""
 
@@ -104,16 +104,28 @@ def choose(results: Sequence[TrialResult], measure: str, many: int = MANY) -> Ch
     best = [kind for kind in _kinds(measure) if any(kind[1](result) is not None for result in results)]
     reasons, each = dict[str, str](), ""
     for places in ((device, dtype), (device,), ()):
-        told = [_EACH[place] for place in places if len({place(result) for result in results} - {None}) > 1]
-        reasons, each = _best(results, best, places), f", {words.listed(told)}" if told else ""
+        each = words.listed([said for place, said in _each() if place in places and _differs(results, place)])
+        reasons = _best(results, best, places)
         if len(reasons) <= many:
             break
     shown = tuple(result for result in results if result.trial.id in reasons)
     if not best:
-        return Choice(shown, len(results), reasons, "the first of each pipeline, since none finished")
-    kinds = words.listed([f"the {name}" for name, _ in best])
-    why = f"of each pipeline with more than {WHOLE} cells{each}, those with {kinds}"
+        return Choice(shown, len(results), reasons, t("the first of each pipeline, since none finished"))
+    kinds = words.listed([t("the {kind}", kind=name) for name, _ in best])
+    why = t("of each pipeline with more than {n} cells, those with {kinds}", n=WHOLE, kinds=kinds)
+    if each:
+        why = t(
+            "of each pipeline with more than {n} cells, {each}, those with {kinds}", n=WHOLE, each=each, kinds=kinds
+        )
     return Choice(shown, len(results), reasons, why)
+
+
+def _each() -> tuple[tuple[Place, str], ...]:
+    return ((device, t("on each device")), (dtype, t("in each number format")))
+
+
+def _differs(results: Sequence[TrialResult], place: Place) -> bool:
+    return len({place(result) for result in results} - {None}) > 1
 
 
 def _kinds(measure: str) -> tuple[Best, ...]:
@@ -131,11 +143,11 @@ def _kinds(measure: str) -> tuple[Best, ...]:
         return _negative(joules_per_query(result))
 
     return (
-        ("highest throughput", throughput),
-        ("lowest p95 latency", speed),
-        ("least memory", memory),
-        ("least energy", energy),
-        (f"highest {words.measure_title(measure)}", quality),
+        (t("highest throughput"), throughput),
+        (t("lowest p95 latency"), speed),
+        (t("least memory"), memory),
+        (t("least energy"), energy),
+        (t("highest {measure}", measure=words.measure_title(measure)), quality),
     )
 
 
@@ -160,20 +172,24 @@ def _best(results: Sequence[TrialResult], kinds: Sequence[Best], places: Sequenc
                 ranked = [(v, fast, i) for v, fast, i in known if v is not None]
                 if ranked:
                     found.setdefault(mine[-max(ranked)[2]].trial.id, []).append(name)
-    return {id_: ", ".join(names) for id_, names in found.items()}
+    return {id_: words.series(names) for id_, names in found.items()}
 
 
-def sentences(parts: Sequence[Group], chosen: Callable[[Group, str], Choice], measure: str) -> str:
+def sentence_of_parts(parts: Sequence[Group], chosen: Callable[[Group, str], Choice], measure: str) -> str:
     """``sentence`` of what is chosen of each part; the parts' labels before it where there are several."""
     said: dict[str, list[str]] = {}
     for part in parts:
         said.setdefault(sentence(chosen(part, measure)), []).append(part.full_label)
     several = len(parts) > 1
-    return " ".join(f"{'; '.join(labels)}: {text}" if several else text for text, labels in said.items() if text)
+    return words.sentences(
+        t("{labels}: {said}", labels=words.clauses(labels), said=text) if several else text
+        for text, labels in said.items()
+        if text
+    )
 
 
-def sentence(choice: Choice, kind: str = "cells") -> str:
+def sentence(choice: Choice) -> str:
     """How many are shown, and how they were chosen; empty where all are."""
     if not choice.left_out:
         return ""
-    return f"{len(choice.results)} of {choice.of} {kind} are shown: {choice.why}."
+    return t("{n} of {total} cells are shown: {why}.", n=len(choice.results), total=choice.of, why=choice.why)

@@ -16,6 +16,7 @@ from bench.derived import (
 )
 from bench.report import words
 from bench.report.blocks import Cell, Table
+from bench.report.say import t
 from bench.report.tables import row_header
 from bench.report.words import MISSING
 from bench.stats import percentile
@@ -34,7 +35,7 @@ def latency_table(label: str, results: Sequence[TrialResult], said: Mapping[str,
         )
         for result in results
     )
-    columns = ("Pipeline", "p50", "p95", "p99", "Queries", "Offline rounds", "Their variation")
+    columns = (t("Pipeline"), "p50", "p95", "p99", t("Queries"), t("Offline rounds"), t("Their variation"))
     return Table(label, columns, rows)
 
 
@@ -47,7 +48,10 @@ def _percentile(result: TrialResult, q: float) -> Cell:
 def load_table(label: str, results: Sequence[TrialResult], said: Mapping[str, str]) -> Table:
     """A row per cell: its bound, the highest rate that meets it, and what was seen at that rate."""
     rows = tuple((row_header(result, said), *_load(result)) for result in results)
-    columns = ("Pipeline", "Bound on p99", "Highest rate within it", "p50 there", "p99 there", "Queries a batch")
+    columns = (
+        t("Pipeline"), t("Bound on p99"), t("Highest rate within it"), t("p50 there"), t("p99 there"),
+        t("Queries a batch"),
+    )  # fmt: skip
     return Table(label, columns, rows)
 
 
@@ -57,7 +61,7 @@ def _load(result: TrialResult) -> tuple[Cell, ...]:
     at = next((point for point in points if point.offered_qps == rate), None)
     return (
         Cell(words.seconds(result.trial.server_p99_s)),
-        Cell("none" if rate is None else f"{words.figure3(rate)}/s"),
+        Cell(t("none") if rate is None else f"{words.figure3(rate)}/s"),
         Cell(words.seconds(percentile(at.latency_s, 50) if at else None)),
         Cell(words.seconds(percentile(at.latency_s, 99) if at else None)),
         Cell(words.figure3(_mean_batch(at))),
@@ -81,7 +85,7 @@ def energy_table(label: str, results: Sequence[TrialResult], said: Mapping[str, 
         )
         for result in results
     )
-    return Table(label, ("Pipeline", "J/query", "Mean power, W", "Energy, J", "Over"), rows)
+    return Table(label, (t("Pipeline"), t("J/query"), t("Mean power, W"), t("Energy, J"), t("Over")), rows)
 
 
 def agreement_table(label: str, results: Sequence[TrialResult], said: Mapping[str, str]) -> Table:
@@ -92,7 +96,8 @@ def agreement_table(label: str, results: Sequence[TrialResult], said: Mapping[st
         if result.agreement is not None
     )
     columns = (
-        "Pipeline", "Queries compared", "Largest difference", "Top 10 changed", "Forward passes", "Tokens a pass",
+        t("Pipeline"), t("Queries compared"), t("Largest difference"), t("Top 10 changed"), t("Forward passes"),
+        t("Tokens a pass"),
     )  # fmt: skip
     return Table(label, columns, rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bench import derived
@@ -11,36 +12,101 @@ from bench.report import groups, words
 from bench.report.blocks import Cell, Table
 from bench.report.groups import Group
 from bench.report.pairs import Pair
+from bench.report.phrases import without_quality
+from bench.report.say import t
 from bench.report.words import MISSING
 from bench.types import Quality, Trial, TrialResult, Work
 
 Value = float | int | None
-Column = tuple[str, Callable[[TrialResult], Value], Callable[[Any], str], int]
-"""Heading, value of a trial, how it is written, and which way is better: 1 more, -1 less."""
 LEADING = 2
 """Measures that stand before the cost."""
+HIGHER, LOWER = "▲", "▼"
+"""Signs of a figure that differs significantly from that of the pipeline's own first stage."""
 
 
-def main_table(group: Group, names: Sequence[str], said: Mapping[str, str]) -> Table:
+@dataclass(frozen=True, slots=True)
+class Column:
+    """``id`` names it whatever language its title is in. ``better`` is which way: 1 more, -1 less."""
+
+    id: str
+    title: str
+    value: Callable[[TrialResult], Value]
+    write: Callable[[Any], str]
+    better: int
+    is_measure: bool = False
+
+
+def main_table(
+    group: Group,
+    names: Sequence[str],
+    said: Mapping[str, str],
+    directions: Mapping[str, int] | None = None,
+    compared: str = "",
+) -> Table:
     """Pipelines × quality and cost; the best of each column in bold where there is more than one figure.
 
-    The cost stands behind the first measures, so that both are in sight on a screen that does not hold every column.
-    Where no trial can have a quality the caption says so, in place of the measures.
+    Where no trial can have a quality the caption says so, in place of the measures. ``directions`` are trial id ->
+    ``Pair.direction`` by the measure ``compared``: figures that a pair shows to differ have a sign in its column.
     """
-    measured = [(_measure_column(name), name) for name in measured_here(group, names)]
-    cost = [(column, None) for column in cost_columns(group.results)]
-    columns, written = [], []
-    for column, name in (*measured[:LEADING], *cost, *measured[LEADING:]):
+    columns, written = main_columns(group, names), []
+    leading = next((column.id for column in columns if column.is_measure), None)
+    for column in columns:
         cells = _column_cells(column, group.results)
-        if name is not None:
-            first = name == measured[0][1]
-            cells = [_with_interval(cell, r, name, first) for cell, r in zip(cells, group.results, strict=True)]
-        columns.append(column)
+        if column.is_measure:
+            signs = directions or {} if column.id == compared else {}
+            cells = [
+                _with_interval(cell, r, column.id, first=column.id == leading, direction=signs.get(r.trial.id, 0))
+                for cell, r in zip(cells, group.results, strict=True)
+            ]
         written.append(cells)
     rows = tuple((row_header(result, said), *(cells[i] for cells in written)) for i, result in enumerate(group.results))
-    why = "; ".join(dict.fromkeys(no_quality(result) for result in group.results)) if not measured else ""
-    caption = f"{group.label} ({why})" if why else group.label
-    return Table(caption, ("Pipeline", *(column[0] for column in columns)), rows)
+    why = words.clauses(dict.fromkeys(without_quality(no_quality(r)) for r in group.results)) if leading is None else ""
+    caption = t("{dataset} ({why})", dataset=group.label, why=why) if why else group.label
+    return Table(caption, (t("Pipeline"), *(column.title for column in columns)), rows)
+
+
+def signs_in_words(group: Group, directions: Mapping[str, int], measure: str) -> str:
+    """What the signs in a main table mean, and which pipelines have which; empty where no trial was compared."""
+    compared = [result for result in group.results if result.trial.id in directions]
+    if not compared:
+        return ""
+    title = words.measure_title(measure)
+    marked = {way: _counted(compared, [r for r in compared if directions[r.trial.id] == way]) for way in (1, -1)}
+    if not any(marked.values()):
+        return t(
+            "No {measure} has a sign ({higher} higher, {lower} lower): of no pipeline is it shown to differ from that "
+            "of the same first stage alone, which does not show that they are equal.",
+            measure=title, higher=HIGHER, lower=LOWER,
+        )  # fmt: skip
+    told = [
+        t("{sign} higher: {pipelines}", sign=HIGHER, pipelines=marked[1]) if marked[1] else "",
+        t("{sign} lower: {pipelines}", sign=LOWER, pipelines=marked[-1]) if marked[-1] else "",
+    ]
+    return t(
+        "{measure} against that of the same first stage alone: {signs}. A sign stands where the 95% interval of the "
+        "paired difference and the Holm-adjusted p (below 0.05) agree.",
+        measure=title,
+        signs=words.clauses(filter(None, told)),
+    )
+
+
+def _counted(compared: Sequence[TrialResult], marked: Sequence[TrialResult]) -> str:
+    """The pipelines, with how many of their compared cells where that is not all."""
+    names = []
+    for pipeline in groups.pipelines(marked):
+        n, of = (sum(result.trial.pipeline == pipeline for result in some) for some in (marked, compared))
+        name = f"“{words.clean(pipeline)}”"
+        names.append(name if n == of else t("{n} of {all} cells of {pipeline}", n=n, all=of, pipeline=name))
+    return words.listed(names)
+
+
+def main_columns(group: Group, names: Sequence[str]) -> list[Column]:
+    """What stands behind the pipelines' names.
+
+    The cost comes after the first measures, so that both are in sight on a screen that does not hold every column.
+    """
+    measured = [_measure_column(name) for name in measured_here(group, names)]
+    return [*measured[:LEADING], *cost_columns(group.results), *measured[LEADING:]]
 
 
 def measured_here(group: Group, names: Sequence[str]) -> list[str]:
@@ -58,8 +124,13 @@ def row_header(result: TrialResult, said: Mapping[str, str]) -> Cell:
 def status(result: TrialResult) -> str:
     """How a trial ended, in words."""
     if result.status == "oom":
-        return "out of memory (implied)" if result.implied_by else "out of memory"
-    named = {"timeout": "over the time limit", "unsupported": "not supported here"}
+        return t("out of memory (implied)") if result.implied_by else t("out of memory")
+    named = {
+        "ok": t("ok"),
+        "failed": t("failed"),
+        "timeout": t("over the time limit"),
+        "unsupported": t("not supported here"),
+    }
     return named.get(result.status, result.status)
 
 
@@ -68,7 +139,7 @@ def _measure_column(name: str) -> Column:
         interval = result.quality.means.get(name) if result.quality else None
         return interval.mean if interval else None
 
-    return words.measure_title(name), value, words.score, 1
+    return Column(name, words.measure_title(name), value, words.score, 1, is_measure=True)
 
 
 def cost_columns(results: Sequence[TrialResult]) -> list[Column]:
@@ -76,39 +147,41 @@ def cost_columns(results: Sequence[TrialResult]) -> list[Column]:
 
     Latency and throughput have theirs wherever a trial was to be timed.
     """
-    columns: list[Column] = [
-        ("Latency p50", lambda r: derived.latency(r, 50), words.seconds, -1),
-        ("Latency p95", lambda r: derived.latency(r, 95), words.seconds, -1),
-        ("Queries/s", derived.queries_per_second, words.figure3, 1),
-        ("Pairs/s", derived.pairs_per_second, words.figure3, 1),
-        ("Process memory", lambda r: r.cost.peak_rss_bytes if r.cost else None, words.size, -1),
-        ("Device memory", lambda r: r.cost.peak_device_bytes if r.cost else None, words.size, -1),
-        ("Server queries/s", server_qps, words.figure3, 1),
-        ("J/query", joules_per_query, words.figure3, -1),
+    columns = [
+        Column("latency_p50", t("Latency p50"), lambda r: derived.latency(r, 50), words.seconds, -1),
+        Column("latency_p95", t("Latency p95"), lambda r: derived.latency(r, 95), words.seconds, -1),
+        Column("queries_per_s", t("Queries/s"), derived.queries_per_second, words.figure3, 1),
+        Column("pairs_per_s", t("Pairs/s"), derived.pairs_per_second, words.figure3, 1),
+        Column("rss", t("Process memory"), lambda r: r.cost.peak_rss_bytes if r.cost else None, words.size, -1),
+        Column("device", t("Device memory"), lambda r: r.cost.peak_device_bytes if r.cost else None, words.size, -1),
+        Column("server_qps", t("Server queries/s"), server_qps, words.figure3, 1),
+        Column("joules", t("J/query"), joules_per_query, words.figure3, -1),
     ]
     timed = any(result.trial.scenarios for result in results)
-    always = ("Latency p50", "Latency p95", "Queries/s") if timed else ()
+    always = ("latency_p50", "latency_p95", "queries_per_s") if timed else ()
     return [
-        column for column in columns if column[0] in always or any(column[1](result) is not None for result in results)
+        column
+        for column in columns
+        if column.id in always or any(column.value(result) is not None for result in results)
     ]
 
 
 def _column_cells(column: Column, results: Sequence[TrialResult]) -> list[Cell]:
-    _, value, write, better = column
-    values = [value(result) for result in results]
+    values = [column.value(result) for result in results]
     known = [v for v in values if v is not None]
-    texts = [MISSING if v is None else write(v) for v in values]
-    best = write(max(known) if better > 0 else min(known)) if known else None
+    texts = [MISSING if v is None else column.write(v) for v in values]
+    best = column.write(max(known) if column.better > 0 else min(known)) if known else None
     if len({text for text in texts if text != MISSING}) == 1:
         best = None  # alone or all alike: none is best
     return [Cell(text, best=text == best) for text in texts]
 
 
-def _with_interval(cell: Cell, result: TrialResult, name: str, first: bool) -> Cell:
+def _with_interval(cell: Cell, result: TrialResult, name: str, *, first: bool, direction: int) -> Cell:
     interval = result.quality.means.get(name) if result.quality else None
     if interval is None:
-        return Cell(cell.text, no_quality(result) if first else "")
-    return Cell(cell.text, words.span(interval), cell.best)
+        return Cell(cell.text, without_quality(no_quality(result)) if first else "")
+    sign = {1: f"{HIGHER} ", -1: f"{LOWER} "}.get(direction, "")
+    return Cell(cell.text, sign + words.span(interval), cell.best)
 
 
 def pairs_table(found: Mapping[str, Sequence[Pair]], all_groups: Sequence[Group], said: Mapping[str, str]) -> Table:
@@ -123,7 +196,7 @@ def pairs_table(found: Mapping[str, Sequence[Pair]], all_groups: Sequence[Group]
             Cell(f"{words.score(pair.before_mean)} → {words.score(pair.after_mean)}"),
             Cell(
                 words.signed(pair.difference.mean),
-                f"{words.signed(pair.difference.low)} to {words.signed(pair.difference.high)}",
+                words.between(words.signed(pair.difference.low), words.signed(pair.difference.high)),
                 best=pair.direction != 0,
             ),
             Cell(words.p_value(pair.p).removeprefix("p ").removeprefix("= ")),
@@ -132,8 +205,11 @@ def pairs_table(found: Mapping[str, Sequence[Pair]], all_groups: Sequence[Group]
         )
         for group, pair in flat
     )
-    columns = ("Pipeline", "Dataset", "Against", title, "Difference", "p", "p, Holm", "Queries")
-    return Table("Each reranking pipeline against its own first stage, on the same queries", columns, rows, (0, 1, 2))
+    columns = (
+        t("Pipeline"), t("Dataset"), t("Against"), title, t("Difference"), "p", t("p, Holm"), t("Queries"),
+    )  # fmt: skip
+    caption = t("Each reranking pipeline against its own first stage, on the same queries")
+    return Table(caption, columns, rows, (0, 1, 2))
 
 
 def audit_table(group: Group, said: Mapping[str, str]) -> Table:
@@ -149,15 +225,15 @@ def audit_table(group: Group, said: Mapping[str, str]) -> Table:
         for (pipeline, cells), results in alike.items()
     )
     columns = (
-        "Pipeline", "Depth", "Ceiling", "Tied scores", "Order of ties", "Unjudged@10", "Pairs scored",
-        "Pairs cut short", "Tokens read", "Tokens cut off", "Padding",
+        t("Pipeline"), t("Depth"), t("Ceiling"), t("Tied scores"), t("Order of ties"), t("Unjudged@10"),
+        t("Pairs scored"), t("Pairs cut short"), t("Tokens read"), t("Tokens cut off"), t("Padding"),
     )  # fmt: skip
     return Table(group.label, columns, rows)
 
 
 def _audit(result: TrialResult) -> tuple[Cell, ...]:
     quality = result.quality
-    ceiling = Cell(MISSING, no_quality(result))
+    ceiling = Cell(MISSING, without_quality(no_quality(result)))
     if quality:
         ceiling = Cell(words.score(quality.ceiling.mean), words.span(quality.ceiling))
     tied = Cell(words.share(quality.tied_share if quality else None))
@@ -174,9 +250,9 @@ def _order_of_ties(quality: Quality | None) -> Cell:
     if widest.high == widest.low:
         return Cell("0")
     width, title = f"{widest.high - widest.low:.3f}", words.measure_title(name)
-    return (
-        Cell("under 0.001", title) if width == "0.000" else Cell(width, f"{title} {widest.low:.3f}–{widest.high:.3f}")
-    )
+    if width == "0.000":
+        return Cell(t("under 0.001"), title)
+    return Cell(width, f"{title} {widest.low:.3f}–{widest.high:.3f}")
 
 
 def _scored(result: TrialResult) -> Work | None:
@@ -226,15 +302,15 @@ def setup_table(results: Sequence[TrialResult], said: Mapping[str, str], labels:
             )
         )
     columns = (
-        "Pipeline", "Dataset", "Retriever", "Embedder", "Reranker", "Engine, template", "Device", "Dtype", "Batch",
-        "Length", "Depth", "Load", "Index", "Timed queries", "Trial",
+        t("Pipeline"), t("Dataset"), t("Retriever"), t("Embedder"), t("Reranker"), t("Engine, template"), t("Device"),
+        t("Dtype"), t("Batch"), t("Length"), t("Depth"), t("Load"), t("Index"), t("Timed queries"), t("Trial"),
     )  # fmt: skip
-    return Table("Set-up of each trial", columns, tuple(rows), (0, 1, 2, 3, 4, 5, 6, 7, 14))
+    return Table(t("Set-up of each trial"), columns, tuple(rows), (0, 1, 2, 3, 4, 5, 6, 7, 14))
 
 
 def _engine(trial: Trial) -> str:
     also = () if trial.quantisation == "none" else (trial.quantisation,)
-    return words.clean(", ".join((trial.engine, trial.template, *also)))
+    return words.clean(words.series((trial.engine, trial.template, *also)))
 
 
 def _batch(trial: Trial) -> str:

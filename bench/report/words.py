@@ -1,10 +1,14 @@
-"""Values as people read them: three significant figures, units, one sign for what was not measured."""
+"""Values as people read them: three significant figures, units, one sign for what was not measured.
+
+What has words in it is in the language being spoken (see ``say.py``).
+"""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from bench.report.say import spoken, t
 from bench.types import Interval
 
 MISSING = "–"
@@ -68,7 +72,7 @@ def figure3(value: float | None) -> str:
     if size == 0:
         return "0"
     decimals = 0 if size >= 99.95 else 1 if size >= 9.995 else 2 if size >= 0.9995 else 3
-    return f"{value:,.{decimals}f}" if size >= 0.0995 else f"{value:.3g}" if size >= 1e-4 else "under 0.0001"
+    return f"{value:,.{decimals}f}" if size >= 0.0995 else f"{value:.3g}" if size >= 1e-4 else t("under 0.0001")
 
 
 def seconds(value: float | None) -> str:
@@ -97,7 +101,7 @@ def count(value: int | None) -> str:
 def share(part: float | None) -> str:
     if part is None:
         return MISSING
-    return "0%" if part == 0 else "under 0.1%" if part < 0.001 else f"{part:.1%}"
+    return "0%" if part == 0 else t("under 0.1%") if part < 0.001 else f"{part:.1%}"
 
 
 def score(value: float | None) -> str:
@@ -119,11 +123,16 @@ def p_value(p: float) -> str:
     return f"p = {p:.{4 if p < 0.001 else 3 if p < 0.1 else 2}f}"
 
 
+def between(low: str, high: str) -> str:
+    """An interval of values with a sign, where a dash would be misread."""
+    return t("{low} to {high}", low=low, high=high)
+
+
 def times(ratio: float) -> str:
     """How much longer, in words."""
     if 0.9 <= ratio <= 1.1:
-        return "about as long"
-    return f"{figure3(ratio)} times as long"
+        return t("about as long")
+    return t("{ratio} times as long", ratio=figure3(ratio))
 
 
 def flops(value: float | None) -> str:
@@ -137,10 +146,48 @@ def flops(value: float | None) -> str:
     return f"{figure3(value)} PFLOP/s"
 
 
+def series(texts: Iterable[str]) -> str:
+    """``a, b, c``."""
+    return t(", ").join(texts)
+
+
+def clauses(texts: Iterable[str]) -> str:
+    """``a; b; c``."""
+    return t("; ").join(texts)
+
+
+def sentences(texts: Iterable[str]) -> str:
+    """One after the other; empty ones leave nothing."""
+    return t(" ").join(filter(None, texts))
+
+
 def listed(texts: Sequence[str]) -> str:
     """``a, b and c``."""
-    return " and ".join(part for part in (", ".join(texts[:-1]), *texts[-1:]) if part)
+    most, last = series(texts[:-1]), "".join(texts[-1:])
+    return t("{most} and {last}", most=most, last=last) if most and last else most or last
 
 
 def plural(n: int, noun: str) -> str:
+    """``1 query``, ``3 queries``; in Chinese with the noun's classifier."""
+    if spoken() == "zh" and noun in _COUNTED:
+        return _COUNTED[noun](f"{n:,}")
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun[:-1]}ies" if noun.endswith("ry") else f"{n:,} {noun}s"
+
+
+_COUNTED: Mapping[str, Callable[[str], str]] = {
+    "arm": lambda n: t("{n} arms", n=n),
+    "cell": lambda n: t("{n} cells", n=n),
+    "claim": lambda n: t("{n} claims", n=n),
+    "comparison": lambda n: t("{n} comparisons", n=n),
+    "dataset": lambda n: t("{n} datasets", n=n),
+    "dev query": lambda n: t("{n} dev queries", n=n),
+    "other trial": lambda n: t("{n} other trials", n=n),
+    "pair": lambda n: t("{n} pairs", n=n),
+    "query": lambda n: t("{n} queries", n=n),
+    "test query": lambda n: t("{n} test queries", n=n),
+    "tie": lambda n: t("{n} ties", n=n),
+    "time": lambda n: t("{n} times", n=n),
+    "trial": lambda n: t("{n} trials", n=n),
+    "win": lambda n: t("{n} wins", n=n),
+}
+"""English keeps its own grammar; these are looked up where another language is spoken."""

@@ -12,7 +12,7 @@ from bench.report.blocks import Cell, Paragraph, Section, Table
 from bench.report.figures import _bytes
 from bench.report.html import _section as html_section
 from bench.report.markdown import document
-from bench.report.study_queries import READING, blocks, caution, outcomes
+from bench.report.study_queries import blocks, caution, outcomes, reading
 from bench.study.examples import Example, ExampleDocument
 from bench.study.slices import Slice
 from bench.study.words import Contrast
@@ -137,7 +137,7 @@ def test_hostile_text_stays_text() -> None:
 
 def test_the_reading_is_said_once_before_the_first_example() -> None:
     found = blocks(CONTRAST, [example(), example("q2", 0.9, 0.1)], ())
-    assert [each.text for each in found if isinstance(each, Paragraph)].count(READING) == 1
+    assert [each.text for each in found if isinstance(each, Paragraph)].count(reading()) == 1
     assert [type(each) for each in found] == [Paragraph, Paragraph, Table, Table]
 
 

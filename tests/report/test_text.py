@@ -29,6 +29,14 @@ def test_a_wide_terminal_shows_every_measure(results):
     assert all(name in text for name in ("Recall@10", "MRR@10", "Pairs/s", "memory"))
 
 
+@pytest.mark.parametrize("width", [80, 120, 160])
+def test_the_terminal_has_the_sign_and_says_what_it_means(results, width):
+    text = printed(results, width)
+    assert re.search(r"embedding \+ reranker +0\.653 ▲ ", text) and text.count("▲") == 2
+    assert "▲ higher: “embedding + reranker”" in " ".join(text.split())
+    assert "▲" not in printed(results[:2], width)
+
+
 def test_markup_in_names_is_text_in_the_terminal(make):
     text = printed([make["result"](make["trial"]("[red]x[/red] [/]"), 0.5, 0.1)], 120)
     assert "[red]x[/red] [/]" in text
@@ -42,7 +50,7 @@ def test_the_terminal_says_when_there_is_nothing(make):
 def test_markdown_links_the_figures_and_marks_the_best(results, chinese_results):
     text = render_markdown([*results, *chinese_results], "a: 1", "rerankbench run")
     assert "](figures/quality-scifact.png)" in text and "](figures/stages-dataset-2.png)" in text
-    assert "**0.653** (0.609–0.696)" in text
+    assert "**0.653** (▲ 0.609–0.696)" in text and "**0.687** (0.644–0.729)" in text
     assert text.count("# ") == len(re.findall(r"^#+ ", text, re.MULTILINE))
 
 

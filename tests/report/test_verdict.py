@@ -2,8 +2,12 @@ from dataclasses import replace
 
 import pytest
 
+from bench.report import tables
+from bench.report.blocks import Paragraph, Report, Table
 from bench.report.groups import by_dataset
-from bench.report.pairs import baseline, paired
+from bench.report.pairs import baseline, directions, pair_of, paired
+from bench.report.sections import build, main
+from bench.report.tiers import recommended
 from bench.report.verdict import verdicts
 
 DENSE = {"retriever": "dense", "embedder": "org/e"}
@@ -91,3 +95,96 @@ def test_only_shared_queries_are_paired(two):
     reranked = replace(reranked, quality=replace(reranked.quality, per_query=fewer))
     (pair,) = paired(by_dataset([dense, reranked]), "ndcg@10")["scifact"]
     assert pair.queries == 25 and pair.difference.mean == pytest.approx(0.1)
+
+
+# ------------------------------------------------------------------------------------------------ settings and signs
+
+
+def test_a_gain_has_its_settings_and_without_one_none_are_recommended(two):
+    assert said(two(0.1))["SciFact"].endswith("Its settings: cpu, auto, default batch size, length 8192.")
+    for by in (0.0, -0.1):
+        text = said(two(by))["SciFact"]
+        assert text.endswith("No settings are recommended, since no gain is shown.") and "Its settings" not in text
+
+
+def test_a_gain_of_another_pipeline_than_the_one_spoken_of_is_named(two, make):
+    dense, reranked = two(0.0)
+    better = replace(shifted(reranked, 0.1), trial=make["trial"]("better", **{**RERANK, "reranker": "org/b"}))
+    text = said([dense, reranked, better])["SciFact"]
+    assert text.startswith("No effect of reranking is shown")
+    assert text.endswith("A gain is shown with “better” (cpu, auto, default batch size, length 8192).")
+
+
+def test_of_a_sweep_the_best_of_each_tier_is_recommended_among_cells_with_a_gain(swept):
+    text = said(swept)["SciFact"]
+    assert "Recommended settings, of the cells with a gain that is shown (4 of 19):" in text
+    assert "development: “embedding + reranker” (cpu, fp32, batch 4, length 8192), nDCG@10 +0.057 (" in text
+    assert "length 512), nDCG@10" not in text  # the fastest cells, of which no gain is shown
+    every = said([r for r in swept if not r.trial.reranker or r.trial.max_length == 8192])["SciFact"]
+    assert "Recommended settings: development" in every
+
+
+def test_what_is_recommended_is_what_the_tiers_name(swept, swept_cuda):
+    named = {tier: cell.trial for tier, cell in recommended([*swept, *swept_cuda])}
+    assert [*named] == ["Development", "Production", "Edge"]
+    assert (named["Production"].device, named["Production"].batch_size) == ("cuda:0", 16)
+    assert [tier for tier, _ in recommended(swept)] == ["Development", "Edge"]
+
+
+def test_a_sweep_without_any_gain_recommends_nothing(swept):
+    short = [r for r in swept if not r.trial.reranker or r.trial.max_length == 512]
+    assert said(short)["SciFact"].endswith("No settings are recommended, since no gain is shown.")
+
+
+def test_memory_of_a_device_is_told_beside_that_of_the_process(two):
+    dense, reranked = two(0.1)
+    on_device = replace(reranked, cost=replace(reranked.cost, peak_device_bytes=3 * 2**30))
+    assert "peak process memory stays at 400 MiB, with 3.00 GiB of device memory on top" in said([dense, on_device])[
+        "SciFact"
+    ]  # fmt: skip
+    both = replace(dense, cost=replace(dense.cost, peak_device_bytes=2**30))
+    assert "peak device memory is 3.00 GiB instead of 1.00 GiB." in said([both, on_device])["SciFact"]
+
+
+@pytest.mark.parametrize(("by", "sign"), [(0.1, "▲"), (-0.1, "▼"), (0.0, "")])
+def test_a_sign_stands_where_the_statistics_carry_it_and_is_told_in_words(two, by, sign):
+    dense, reranked = two(by)
+    same = replace(reranked, quality=replace(reranked.quality, means=dense.quality.means))
+    section = main(Report([dense, same]))
+    (table,) = (block for block in section.blocks if isinstance(block, Table))
+    notes = [[cell.note for cell in row] for row in table.rows]
+    assert not notes[0][1].startswith(("▲", "▼"))
+    assert notes[1][1].startswith(sign + " " if sign else "0.")
+    assert sum(note.startswith(("▲", "▼")) for row in notes for note in row) == (1 if sign else 0)
+    legend = section.blocks[1].text
+    word = {"▲": "▲ higher: “reranked”", "▼": "▼ lower: “reranked”"}.get(sign, "does not show that they are equal")
+    assert word in legend and "nDCG@10" in legend
+
+
+def test_signs_are_counted_where_a_pipeline_has_them_in_some_of_its_cells(swept):
+    (group,) = by_dataset(swept)
+    found = directions(group.finished, paired([group], "ndcg@10")["scifact"])
+    assert sorted(found.values()) == [0] * 15 + [1] * 4
+    text = tables.signs_in_words(group, found, "ndcg@10")
+    assert "▲ higher: 4 of 19 cells of “embedding + reranker”" in text and "▼ lower" not in text
+
+
+def test_without_a_comparison_there_is_no_sign_and_no_word_of_one(results):
+    for some in (results[:2], results[2:]):
+        assert not any("▲" in block.text for block in main(Report(some)).blocks if isinstance(block, Paragraph))
+
+
+def test_cells_that_share_a_quality_pass_share_their_pair(results):
+    again = replace(results[2], trial=replace(results[2].trial, batch_size=4))
+    (group,) = by_dataset([*results, again])
+    pairs = paired([group], "ndcg@10")["scifact"]
+    assert pair_of(again, group.finished, pairs) is pair_of(results[2], group.finished, pairs) is pairs[0]
+    assert pair_of(results[0], group.finished, pairs) is None
+    assert directions(group.finished, pairs) == {results[2].trial.id: 1, again.trial.id: 1}
+
+
+def test_the_answer_comes_first_then_the_table_then_the_tests_behind_it(results, chinese_results, swept):
+    ids = [section.id for section in build(Report([*results, *chinese_results]))]
+    assert ids[:3] == ["verdict", "results", "comparisons"]
+    assert [section.id for section in build(Report(swept))][:4] == ["verdict", "results", "tiers", "comparisons"]
+    assert "comparisons" not in [section.id for section in build(Report(results))]
