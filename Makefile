@@ -2,6 +2,7 @@
 # make test    the test suite, but for what takes minutes
 # make test-slow    the tests that take minutes each
 # make test-extras  the tests that need an optional package
+# make reports the published reports of the embedded set and of this CPU, made again (report-NAME: one of them)
 # make bench   every engine on one workload, in turns; leave the machine alone meanwhile (bench-gpu: on CUDA)
 # make check   formatting, lint, types
 # make format  mend formatting and lint where that is safe
@@ -12,7 +13,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: demo test test-slow test-extras bench bench-gpu check format tracer assets clean
+# Published under reports/ by `make reports`, each from the config of its name.
+REPORTS := quickstart instructions profile-cpu
+
+.PHONY: demo test test-slow test-extras bench bench-gpu reports $(REPORTS:%=report-%) check format tracer assets clean
 
 demo: $(INSTALLED)
 	$(BIN)/rerankbench run configs/quickstart.yaml
@@ -25,10 +29,15 @@ test-slow: $(INSTALLED)
 	$(BIN)/python -P -m pytest -m slow
 
 # What needs an optional package, beside the environment rather than in it: torchao slows down every start of transformers.
-EXTRAS := torchao|ray|msgpack|jsonschema|jsonschema-specifications|protobuf|attrs|referencing|rpds-py
+QUANTISATION := torchao
+RAY := ray|msgpack|jsonschema|jsonschema-specifications|protobuf|attrs|referencing|rpds-py
+MLFLOW := mlflow-skinny|cachetools|cffi|cryptography|databricks-sdk|fastapi|gitdb|GitPython|google-auth|importlib_metadata|$\
+  opentelemetry-(api|proto|sdk|semantic-conventions)|pyasn1|pyasn1_modules|pycparser|python-dotenv|smmap|sqlparse|starlette|uvicorn|zipp
+EXTRAS := $(QUANTISATION)|$(RAY)|$(MLFLOW)
 
 test-extras: $(INSTALLED) .extras/.installed
-	PYTHONPATH=$(CURDIR)/.extras $(BIN)/python -m pytest tests/rerankers/test_quantise.py tests/test_cluster.py
+	PYTHONPATH=$(CURDIR)/.extras $(BIN)/python -m pytest tests/rerankers/test_quantise.py tests/test_cluster.py \
+	  tests/test_trackers.py
 
 .extras/.installed: constraints.txt Makefile
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .extras \
@@ -40,6 +49,16 @@ bench: $(INSTALLED)
 
 bench-gpu: $(INSTALLED)
 	$(BIN)/rerankbench run configs/engines-gpu.yaml
+
+# From results/, where what is measured already is not measured again; remove results/NAME to have it measured. The profile
+# takes some 25 minutes: leave the machine alone meanwhile. Reports are English, whatever the locale.
+reports: $(REPORTS:%=report-%)
+
+report-profile-cpu: CONFIG := configs/profiles/cpu.yaml
+report-%: CONFIG = configs/$*.yaml
+$(REPORTS:%=report-%): report-%: $(INSTALLED)
+	LC_ALL=C.UTF-8 $(BIN)/rerankbench run $(CONFIG)
+	$(BIN)/python -P -m bench.published results/$* reports/$*
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

@@ -6,6 +6,7 @@
     DIR/quality/KEY.json   what a quality pass did, and its rankings beside it, for every trial that shares them
     DIR/runs/….trec        the ranking that was judged (and the first stage's, where a reranker changed it)
     DIR/qrels/….qrels      the judgements that it was judged by, once per dataset, split and sample of queries
+    DIR/explorer/….json.gz the queries with their documents, as the report's explorer shows them, once per such set
     DIR/fits/ID.json       the largest batch size that fits, where a trial asked for it
     DIR/locks/             held while a trial runs, so that two runs in one folder share its work and not its moment
     DIR/cache/             document embeddings
@@ -96,20 +97,28 @@ class Store:
             self.write(f"quality/{made.key}.{name}.trec", format_run(getattr(made, name), "quality").encode())
         self.write(f"quality/{made.key}.json", _PASS.dump_json(made, indent=1, exclude=set(_RUNS)) + b"\n")
 
-    def find_quality(self, key: str, inputs: Mapping[str, str], depth: int) -> QualityPass | None:
-        """The quality pass of that key over these very inputs, if one went at least to that depth."""
+    def find_pass(self, key: str, inputs: Mapping[str, str], depth: int) -> QualityPass | None:
+        """``find_quality`` without its rankings, which are large."""
         path = self.folder / "quality" / f"{key}.json"
         if not path.exists():
             return None
         try:
             made = _PASS.validate_json(path.read_bytes())
-            run, first = (parse_run(path.with_suffix(f".{name}.trec").read_text(encoding="utf-8")) for name in _RUNS)
         except (OSError, ValidationError, ValueError) as error:
-            raise StoreError(
-                f"{path} or a ranking beside it cannot be read ({type(error).__name__}); move it away and run again"
-            ) from error
-        made = replace(made, run=run, first_stage=first)
+            raise _unreadable_pass(path, error) from error
         return made if dict(made.inputs) == dict(inputs) and made.depth >= depth else None
+
+    def find_quality(self, key: str, inputs: Mapping[str, str], depth: int) -> QualityPass | None:
+        """The quality pass of that key over these very inputs, if one went at least to that depth."""
+        made = self.find_pass(key, inputs, depth)
+        if made is None:
+            return None
+        path = self.folder / "quality" / f"{key}.json"
+        try:
+            run, first = (parse_run(path.with_suffix(f".{name}.trec").read_text(encoding="utf-8")) for name in _RUNS)
+        except (OSError, ValueError) as error:
+            raise _unreadable_pass(path, error) from error
+        return replace(made, run=run, first_stage=first)
 
     def write_fit(self, trial: Trial, inputs: Mapping[str, str], size: int) -> None:
         facts = {"inputs": dict(inputs), "largest_batch_size": size}
@@ -146,6 +155,18 @@ class Store:
         if not (self.folder / name).exists():
             self.write(name, format_qrels(qrels).encode())
         return name
+
+    def write_explorer(self, set_name: str, payload: bytes) -> Path:
+        """Keep what the explorer shows of the set of that name (``set_name``)."""
+        return self.write(f"explorer/{set_name}.json.gz", payload)
+
+    def read_explorer(self, set_name: str) -> bytes | None:
+        """The inverse of ``write_explorer``; None where nothing was kept."""
+        path = self.folder / "explorer" / f"{set_name}.json.gz"
+        try:
+            return path.read_bytes() if path.exists() else None
+        except OSError as error:
+            raise StoreError(f"{path} cannot be read ({type(error).__name__}); move it away and run again") from error
 
     def read_text(self, name: str) -> str:
         """A file of the folder. Raises StoreError for one that is not there or not text."""
@@ -216,6 +237,12 @@ def read_result(path: Path) -> TrialResult:
         raise StoreError(
             f"{path} is not a readable trial result ({type(error).__name__}); move it away and run again"
         ) from error
+
+
+def _unreadable_pass(path: Path, error: Exception) -> StoreError:
+    return StoreError(
+        f"{path} or a ranking beside it cannot be read ({type(error).__name__}); move it away and run again"
+    )
 
 
 def slug(text: str) -> str:

@@ -22,10 +22,11 @@ from bench.workshop import Done
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """Every claim's ruling, and the results of the trials that were run for them."""
+    """Every claim's ruling, and the results of the trials that were run for them, with their inputs beside them."""
 
     rulings: tuple[Ruling, ...]
     results: tuple[TrialResult, ...]
+    items: tuple[Prepared, ...] = ()
 
 
 def put_to_test(file: ClaimsFile, store: Store, tell: Progress, done: Done, *, retry: bool = False) -> Tried:
@@ -44,7 +45,7 @@ def put_to_test(file: ClaimsFile, store: Store, tell: Progress, done: Done, *, r
     for claim in file.claims:
         tell(f"claim {claim.id}", 0, 0)
         rulings.append(_ruling(claim, file, outcomes))
-    return Tried(tuple(rulings), tuple(results))
+    return Tried(tuple(rulings), tuple(results), tuple(items))
 
 
 def _ruling(claim: Claim, file: ClaimsFile, outcomes: Mapping[str, Outcome]) -> Ruling:

@@ -3,36 +3,77 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli.language import asked_language
+from bench.cli.running import Json, Lang, Track
+from bench.cli.telling import Outcome, Telling, benchmark_document, open_telling, print_json, refuse
 from bench.types import ConfigError
 
+if TYPE_CHECKING:
+    from bench.engines.results import Outcome as EngineOutcomes
 
-def report(folder: Annotated[Path, typer.Argument(help="A results folder that a run has written.")]) -> None:
-    """Write the report of a results folder again, a run's or an engine benchmark's, and print the table."""
-    from rich.console import Console
 
+def report(
+    folder: Annotated[Path, typer.Argument(help="A results folder that a run has written.")],
+    *,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Show the page in a browser of this machine, new as trials finish.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="With --serve; 0 takes any that is free.")] = 8000,
+    track: Track = None,
+    as_json: Json = False,
+    lang: Lang = "auto",
+) -> None:
+    """Write the report of a results folder again, a run's or an engine benchmark's, and print the table.
+
+    With --serve nothing is written: the page is shown at http://127.0.0.1:8000/, also while the run is still going on.
+    """
     from bench.engines.publish import republish as republish_benchmark
     from bench.finished import REPRODUCE
-    from bench.publish import read_rulings, republish
-    from bench.report.terminal import print_claims, print_table
 
-    console = Console()
+    if serve:
+        from bench.serve import serve_folder
+
+        refuse("--serve shows the page and does nothing else", json=as_json, track=track)
+        serve_folder(folder, port, asked_language(lang))
+        return
     benchmark = None if (folder / REPRODUCE).exists() else republish_benchmark(folder)
     if benchmark is not None:
-        from bench.engines.terminal import print_outcome
+        refuse("an engine benchmark has no trials to track", track=track)
+        _tell_benchmark(*benchmark, as_json=as_json)
+        return
+    _report(folder, open_telling(as_json=as_json, lang=lang, track=track))
 
-        outcome, page = benchmark
-        print_outcome(outcome, console)
-    else:
-        results, page = republish(folder)
-        rulings = read_rulings(folder)
-        if rulings:
-            print_claims(rulings, console)
-        else:
-            print_table(results, console)
+
+def _report(folder: Path, tell: Telling) -> None:
+    from bench.finished import finished_run
+    from bench.publish import read_rulings, read_study, republish
+    from bench.trackers import What
+
+    results, page = republish(folder, language=tell.language)
+    run = finished_run(folder)
+    found = Outcome(results, page, run.command, read_rulings(folder), read_study(folder))
+    with tell.tracking:
+        tell.tracking.begin(What(folder.resolve().name, found.kind, run.command, folder))
+        for result in results:
+            tell.tracking.trial(result)
+        tell.outcome(found)
+        tell.track_end(found, failed=any(result.status == "failed" for result in results))
+
+
+def _tell_benchmark(outcome: EngineOutcomes, page: Path, *, as_json: bool) -> None:
+    from rich.console import Console
+
+    from bench.engines.terminal import print_outcome
+
+    if as_json:
+        print_json(benchmark_document(outcome, page))
+        return
+    console = Console()
+    print_outcome(outcome, console)
     console.print(f"Report: {page}", soft_wrap=True, highlight=False)
 
 

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bench.cli.telling import Outcome, Telling, benchmark_document, open_telling, print_json, refuse
 from bench.types import ConfigError
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for scripts; progress goes to stderr.")]
+Lang = Annotated[
+    str, typer.Option("--lang", help="Of tables and report: en, zh, or auto (zh where LC_ALL or LANG begins with it).")
+]
+Track = Annotated[
+    str | None,
+    typer.Option(
+        "--track",
+        metavar="TRACKER[:ADDRESS]",
+        help="Log to a tracker too: mlflow (./mlruns), mlflow:FOLDER, mlflow:URI.",
+    ),
+]
 
 
 def run(
@@ -29,6 +43,9 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the cells and a guess of the time; run and write nothing.")
     ] = False,
+    track: Track = None,
+    as_json: Json = False,
+    lang: Lang = "auto",
 ) -> None:
     """Run the trials of a config; those already finished in the results folder are not run again.
 
@@ -42,25 +59,28 @@ def run(
     from bench.study import is_study
 
     check_runner(runner, ray_address)
+    if dry_run:
+        refuse("--dry-run runs nothing", json=as_json, track=track)
     if is_benchmark(config):
         if dry_run:
             raise ConfigError("--dry-run is for configs with pipelines; an engine benchmark has no cells to list")
         if runner != "local":
             raise ConfigError(f"--runner {runner}: an engine benchmark compares engines on this machine; leave it out")
-        _run_benchmark(config, overrides or [], out, quiet)
-        return
-    if is_claims(config):
-        if runner != "local":
-            raise ConfigError(f"--runner {runner}: the trials of a claims file run on this machine; leave it out")
-        _run_claims(config, overrides or [], out, quiet=quiet, retry=retry, dry_run=dry_run)
-        return
-
-    if is_study(config):
-        if runner != "local":
-            raise ConfigError(f"--runner {runner}: the arms of a study are scored on this machine; leave it out")
-        _run_study(config, overrides or [], out, quiet=quiet, retry=retry, dry_run=dry_run)
-        return
-    _run_trials(config, overrides or [], out, runner, ray_address, quiet=quiet, retry=retry, dry_run=dry_run)
+        refuse("an engine benchmark has no trials to track", track=track)
+    tell = open_telling(quiet=quiet, as_json=as_json, lang=lang, track=track)
+    with tell.tracking:
+        if is_benchmark(config):
+            _run_benchmark(config, overrides or [], out, tell)
+        elif is_claims(config):
+            if runner != "local":
+                raise ConfigError(f"--runner {runner}: the trials of a claims file run on this machine; leave it out")
+            _run_claims(config, overrides or [], out, tell, retry=retry, dry_run=dry_run)
+        elif is_study(config):
+            if runner != "local":
+                raise ConfigError(f"--runner {runner}: the arms of a study are scored on this machine; leave it out")
+            _run_study(config, overrides or [], out, tell, retry=retry, dry_run=dry_run)
+        else:
+            _run_trials(config, overrides or [], out, runner, ray_address, tell, retry=retry, dry_run=dry_run)
 
 
 def _run_trials(
@@ -69,153 +89,152 @@ def _run_trials(
     out: Path | None,
     runner: str,
     ray_address: str | None,
+    tell: Telling,
     *,
-    quiet: bool,
     retry: bool,
     dry_run: bool,
 ) -> None:
-    from rich.console import Console
-
     from bench.cluster.place import open_place
     from bench.config.plan import load_plan
+    from bench.explorer.collect import collect
     from bench.prepare import prepare
     from bench.process import ThisMachine
     from bench.proof import unproven
     from bench.publish import publish
-    from bench.report.terminal import print_table
     from bench.runner import run_all
-    from bench.screen import Screen, tally
+    from bench.screen import Screen
     from bench.store import Store, slug
+    from bench.trackers import What, said_command
 
-    console = Console()
     plan = load_plan(config, overrides)
     if dry_run:
         from bench.dryrun.show import print_cells
 
-        print_cells(plan, out or Path("results") / slug(plan.name), console)
+        print_cells(plan, out or Path("results") / slug(plan.name), tell.console)
         return
-    command = shlex.join(["rerankbench", *sys.argv[1:]])
-    with Screen(console, quiet=quiet) as screen:
+    command = said_command(sys.argv[1:])
+    with Screen(tell.console, quiet=tell.quiet) as screen:
         prepared = prepare(plan, screen.tell, runs_here=runner == "local")
         store = Store(out or Path("results") / slug(plan.name))
+        tell.tracking.begin(What(plan.name, "trials", command, store.folder))
         try:
             with open_place(runner, ray_address, ThisMachine(store.host_lock), screen.tell) as place:
-                results = run_all(prepared, plan, store, screen.tell, screen.done, place=place, retry=retry)
+                done = tell.tracking.done(screen.done)
+                results = run_all(prepared, plan, store, screen.tell, done, place=place, retry=retry)
         except KeyboardInterrupt:
-            print("stopped; finished trials are kept, and the same command goes on from there", file=sys.stderr)
-            raise typer.Exit(130) from None
+            raise _stopped(tell, "finished trials are kept, and the same command goes on from there") from None
+        lost = collect(zip(prepared, results, strict=True), results, store, plan.base, screen.tell)
         screen.tell("write the report", 0, 0)
-        report = publish(store, results, plan.text, command)
-    if not quiet:
-        print_table(results, console)
-        console.print(tally(results), highlight=False)
-        console.print(f"Report: {report}", soft_wrap=True, highlight=False)
+        page = publish(store, results, plan.text, command, language=tell.language)
     faults = unproven(results)
-    for fault in faults:
-        print(f"error: {fault}", file=sys.stderr)
-    if faults or any(result.status == "failed" for result in results):
-        raise typer.Exit(1)
+    _end(tell, Outcome(results, page, command), lost, faults)
 
 
-def _run_benchmark(config: Path, overrides: list[str], out: Path | None, quiet: bool) -> None:
-    from rich.console import Console
-
+def _run_benchmark(config: Path, overrides: list[str], out: Path | None, tell: Telling) -> None:
     from bench.engines.publish import run_benchmark
     from bench.engines.terminal import print_outcome
+    from bench.trackers import said_command
 
-    console = Console()
-    command = shlex.join(["rerankbench", *sys.argv[1:]])
-
-    def tell(line: str) -> None:
-        if not quiet:
-            console.print(line, highlight=False, markup=False)
+    def say(line: str) -> None:
+        if not tell.quiet:
+            tell.console.print(line, highlight=False, markup=False)
 
     try:
-        outcome, report = run_benchmark(config, overrides, out, command, tell)
+        outcome, report = run_benchmark(config, overrides, out, said_command(sys.argv[1:]), say)
     except KeyboardInterrupt:
-        print("stopped; what was measured so far is in engines.json of the results folder", file=sys.stderr)
-        raise typer.Exit(130) from None
-    if not quiet:
-        print_outcome(outcome, console)
-        console.print(f"Report: {report}", soft_wrap=True, highlight=False)
+        raise _stopped(tell, "what was measured so far is in engines.json of the results folder") from None
+    if tell.as_json:
+        print_json(benchmark_document(outcome, report))
+    elif not tell.quiet:
+        print_outcome(outcome, tell.console)
+        tell.console.print(f"Report: {report}", soft_wrap=True, highlight=False)
     if any(engine.fate == "failed" for engine in outcome.engines):
         raise typer.Exit(1)
 
 
 def _run_claims(
-    config: Path, overrides: list[str], out: Path | None, *, quiet: bool, retry: bool, dry_run: bool
+    config: Path, overrides: list[str], out: Path | None, tell: Telling, *, retry: bool, dry_run: bool
 ) -> None:
-    from rich.console import Console
-
     from bench.claims.file import load_claims
     from bench.claims.run import put_to_test
     from bench.config.plan import Plan
+    from bench.explorer.collect import collect
     from bench.publish import publish
-    from bench.report.terminal import print_claims
-    from bench.screen import Screen, tally
+    from bench.screen import Screen
     from bench.store import Store, slug
+    from bench.trackers import What, said_command
 
-    console, file = Console(), load_claims(config, overrides)
+    file = load_claims(config, overrides)
     folder = out or Path("results") / slug(file.name)
     if dry_run:
         from bench.dryrun.show import print_cells
 
         trials = {trial.id: trial for trials in file.trials.values() for trial in trials}
-        print_cells(Plan(file.name, tuple(trials.values()), file.base, file.text), folder, console)
+        print_cells(Plan(file.name, tuple(trials.values()), file.base, file.text), folder, tell.console)
         return
-    command = shlex.join(["rerankbench", *sys.argv[1:]])
+    command = said_command(sys.argv[1:])
     store = Store(folder)
-    with Screen(console, quiet=quiet) as screen:
+    with Screen(tell.console, quiet=tell.quiet) as screen:
+        tell.tracking.begin(What(file.name, "claims", command, folder))
         try:
-            tried = put_to_test(file, store, screen.tell, screen.done, retry=retry)
+            tried = put_to_test(file, store, screen.tell, tell.tracking.done(screen.done), retry=retry)
         except KeyboardInterrupt:
-            print("stopped; finished trials are kept, and the same command goes on from there", file=sys.stderr)
-            raise typer.Exit(130) from None
+            raise _stopped(tell, "finished trials are kept, and the same command goes on from there") from None
+        lost = collect(zip(tried.items, tried.results, strict=True), tried.results, store, file.base, screen.tell)
         screen.tell("write the report", 0, 0)
-        report = publish(store, tried.results, file.text, command, tried.rulings)
-    if not quiet:
-        print_claims(tried.rulings, console)
-        if tried.results:
-            console.print(tally(tried.results), highlight=False)
-        console.print(f"Report: {report}", soft_wrap=True, highlight=False)
-    if any(result.status == "failed" for result in tried.results):
-        raise typer.Exit(1)
+        page = publish(store, tried.results, file.text, command, tried.rulings, language=tell.language)
+    _end(tell, Outcome(tried.results, page, command, tried.rulings), lost)
 
 
 def _run_study(
-    config: Path, overrides: list[str], out: Path | None, *, quiet: bool, retry: bool, dry_run: bool
+    config: Path, overrides: list[str], out: Path | None, tell: Telling, *, retry: bool, dry_run: bool
 ) -> None:
-    from rich.console import Console
-
+    from bench.explorer.collect import collect_study
     from bench.publish import publish_study
-    from bench.report.study_terminal import print_study
-    from bench.screen import Screen, tally
+    from bench.screen import Screen
     from bench.store import Store, slug
     from bench.study.file import load_study
     from bench.study.plan_show import print_plan, say_what_comes
     from bench.study.run import find_inputs, run_study
+    from bench.trackers import What, said_command
 
-    console, file = Console(), load_study(config, overrides)
+    file = load_study(config, overrides)
     folder = out or Path("results") / slug(file.name)
     if dry_run:
-        print_plan(file, folder, console)
+        print_plan(file, folder, tell.console)
         return
-    command = shlex.join(["rerankbench", *sys.argv[1:]])
-    with Screen(console, quiet=quiet) as screen:
+    command = said_command(sys.argv[1:])
+    with Screen(tell.console, quiet=tell.quiet) as screen:
         inputs = find_inputs(file, screen.tell)
         store = Store(folder)
-        if not quiet:
-            say_what_comes(file, inputs, store, console)
+        if not tell.quiet:
+            say_what_comes(file, inputs, store, tell.console)
+        tell.tracking.begin(What(file.name, "study", command, folder))
         try:
-            studied = run_study(file, inputs, store, screen.tell, screen.done, retry=retry)
+            studied = run_study(file, inputs, store, screen.tell, tell.tracking.done(screen.done), retry=retry)
         except KeyboardInterrupt:
-            print("stopped; finished arms are kept, and the same command goes on from there", file=sys.stderr)
-            raise typer.Exit(130) from None
+            raise _stopped(tell, "finished arms are kept, and the same command goes on from there") from None
+        lost = collect_study(inputs, studied, file, store, screen.tell)
         screen.tell("write the report", 0, 0)
-        report = publish_study(store, studied, file.text, command)
-    if not quiet:
-        print_study(studied.study, console)
-        console.print(tally(studied.results), highlight=False)
-        console.print(f"Report: {report}", soft_wrap=True, highlight=False)
-    if any(result.status == "failed" for result in studied.results):
+        page = publish_study(store, studied, file.text, command, language=tell.language)
+    _end(tell, Outcome(studied.results, page, command, study=studied.study), lost)
+
+
+def _stopped(tell: Telling, what_is_kept: str) -> typer.Exit:
+    """Say so, to the tracker too; what to raise."""
+    print(f"stopped; {what_is_kept}", file=sys.stderr)
+    tell.tracking.end("stopped")
+    return typer.Exit(130)
+
+
+def _end(tell: Telling, found: Outcome, lost: Sequence[str], faults: Sequence[str] = ()) -> None:
+    """Tell what came of a run; exit code 1 where a trial failed or an axis took no effect."""
+    failed = bool(faults) or any(result.status == "failed" for result in found.results)
+    tell.outcome(found)
+    tell.track_end(found, failed=failed)
+    for line in lost:
+        print(f"note: {line}", file=sys.stderr)
+    for fault in faults:
+        print(f"error: {fault}", file=sys.stderr)
+    if failed:
         raise typer.Exit(1)
