@@ -140,7 +140,7 @@ def _flat(side: Mapping[str, Mapping[str, Prepared]]) -> list[Prepared]:
 
 
 def _check_apart(each: StudySet, inputs: Inputs) -> None:
-    """Raises ConfigError where what chooses would also judge: a query with the same text or id on both sides."""
+    """Raises ConfigError where what chooses would also judge: a query that is on both sides."""
     dev, test = (next(iter(side[each.label].values())).dataset for side in (inputs.dev, inputs.test))
     if dev is None or test is None:
         return
