@@ -190,9 +190,9 @@ def _run_study(
     from bench.publish import publish_study
     from bench.report.study_terminal import print_study
     from bench.screen import Screen, tally
+    from bench.show_study import print_plan, say_what_comes
     from bench.store import Store, slug
     from bench.study.file import load_study
-    from bench.study.plan_show import print_plan, say_what_comes
     from bench.study.run import find_inputs, run_study
 
     console, file = Console(), load_study(config, overrides)
