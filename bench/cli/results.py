@@ -16,7 +16,8 @@ def report(folder: Annotated[Path, typer.Argument(help="A results folder that a 
 
     from bench.engines.publish import republish as republish_benchmark
     from bench.finished import REPRODUCE
-    from bench.publish import read_rulings, republish
+    from bench.publish import read_rulings, read_study, republish
+    from bench.report.study_terminal import print_study
     from bench.report.terminal import print_claims, print_table
 
     console = Console()
@@ -28,9 +29,11 @@ def report(folder: Annotated[Path, typer.Argument(help="A results folder that a 
         print_outcome(outcome, console)
     else:
         results, page = republish(folder)
-        rulings = read_rulings(folder)
+        rulings, study = read_rulings(folder), read_study(folder)
         if rulings:
             print_claims(rulings, console)
+        elif study is not None:
+            print_study(study, console)
         else:
             print_table(results, console)
     console.print(f"Report: {page}", soft_wrap=True, highlight=False)
