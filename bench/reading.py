@@ -33,7 +33,13 @@ def yaml_value(raw: str, item: str) -> Any:
 
 def from_base(path: Any, base: Path) -> Any:
     """A path given from the working folder, as one that starts from ``base``; what is no path stays as it is."""
-    if not isinstance(path, str) or Path(path).expanduser().is_absolute():
+    if not isinstance(path, str):
+        return path
+    try:
+        absolute = Path(path).expanduser().is_absolute()
+    except RuntimeError as error:
+        raise ConfigError(f"{path!r}: there is no such user; give a path that can be found") from error
+    if absolute:
         return path
     relative = Path(os.path.relpath(path, base)).as_posix()
     return relative if relative.startswith(".") else f"./{relative}"

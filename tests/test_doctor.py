@@ -207,7 +207,7 @@ def test_trap_weights_that_are_not_numbers(tmp_path: Path) -> None:
 def test_trap_scores_that_are_not_numbers_and_that_nobody_refuses() -> None:
     class Silent(PaddedReranker):
         def score_many(self, requests: Sequence[Request], *rest: Any) -> Scored:
-            scores, work = super().score_many(requests, *rest)
+            scores, work, _ = super().score_many(requests, *rest)
             return Scored(
                 [
                     [v if d.strip() else float("nan") for v, d in zip(row, request.documents, strict=True)]
@@ -407,7 +407,7 @@ class Server(PaddedReranker):
     name, local, unit = "http", False, "probability"
 
     def score_many(self, requests: Sequence[Request], *rest: Any) -> Scored:
-        scores, work = super().score_many(requests, *rest)
+        scores, work, _ = super().score_many(requests, *rest)
         from bench.rerankers.scores import sigmoid
 
         seen = Work(pairs=work.pairs, forward_calls=work.forward_calls, tokens=None, forward_tokens=None,

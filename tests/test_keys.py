@@ -15,7 +15,8 @@ TRIAL = Trial("set", "P", reranker="m", batch_size=4, max_length=512, dtype="fp1
 CHANGES = {
     "dataset": "other", "split": "dev", "retriever": "dense", "candidates": "c.trec", "embedder": "e",
     "embedder_revision": "r", "embedder_max_length": 9, "query_prompt": "q", "document_prompt": "d", "reranker": "n",
-    "reranker_revision": "r", "engine": "reference", "template": "none", "instruction": "i", "instruction_field": "f", "max_length": 99,
+    "reranker_revision": "r", "engine": "reference", "template": "none", "instruction": "i",
+    "instruction_field": "f", "max_length": 99,
     "quantisation": "int8", "url": "http://x", "hub": "modelscope", "device": "mps", "dtype": "bf16",
     "max_queries": 3, "seed": 7,
 }  # fmt: skip

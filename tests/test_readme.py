@@ -40,7 +40,7 @@ def desk(root: Path, tmp_path: Path) -> Path:
 def test_every_shell_block_runs(root: Path, desk: Path, readme: str) -> None:
     """A block that both READMEs share is run once."""
     shell = [body for kind, body in blocks(root, readme) if kind == "sh"]
-    assert len(shell) == 7
+    assert len(shell) == 8
     shared = {body for kind, body in blocks(root, READMES[0])} if readme != READMES[0] else set()
     binaries = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}", "HF_HUB_OFFLINE": "1"}
@@ -79,13 +79,18 @@ def test_config_blocks_are_valid_configs(root: Path, tmp_path: Path, readme: str
     from bench.claims import is_claims
     from bench.claims.file import load_claims
     from bench.config.plan import load_plan
+    from bench.study import is_study
+    from bench.study.file import load_study
 
     configs = [body for kind, body in blocks(root, readme) if kind == "yaml"]
     assert configs
     for body in configs:
         path = tmp_path / "config.yaml"
         path.write_text(body, encoding="utf-8")
-        assert load_claims(path).claims if is_claims(path) else load_plan(path).trials
+        if is_study(path):
+            assert load_study(path).dev_trials
+        else:
+            assert load_claims(path).claims if is_claims(path) else load_plan(path).trials
 
 
 @pytest.mark.parametrize("readme", READMES)

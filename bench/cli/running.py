@@ -194,7 +194,6 @@ def _run_study(
     from bench.screen import Screen
     from bench.store import Store, slug
     from bench.study.file import load_study
-    from bench.study.plan_show import print_plan, say_what_comes
     from bench.study.run import find_inputs, run_study
     from bench.trackers import What, said_command
 

@@ -14,11 +14,10 @@ contrasts     pure: every arm against the baseline, paired by query, adjusted to
 power         pure: what so many queries can show
 choice        pure: which arm dev speaks for, and the plan
 across        pure: a summary over sets
-looks         how often a test set has been looked at
+looks         how often a test set has been looked at;  judgement: which arm may be compared there
 examples      pure: the queries that changed most;  features, slices, queries_table: what else there is by query
 outcome       pure: all of it -> Study
 run           a study from its file to its outcome
-plan_show     what a study would cost and could show, before it runs
 table         pure: ab.csv
 ============  ================================================================================================
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from bench.calibration import calibrate
 from bench.calibration.words import ArmCalibration
@@ -16,14 +15,12 @@ from bench.study.contrasts import Array, contrasts, differences, spread
 from bench.study.examples import Compared, Example, examples
 from bench.study.features import Features, features
 from bench.study.file import StudyFile
+from bench.study.judgement import Judgement
 from bench.study.measured import Measured
 from bench.study.queries_table import Row, queries_csv, query_rows
 from bench.study.slices import Slice, slices
 from bench.study.study import Study
 from bench.study.words import Arm, ArmCost, Conclusion, Contrast, Ending, Planned, Side
-
-if TYPE_CHECKING:
-    from bench.study.run import Judgement
 
 SEED = 0
 ASSUMED, FROM_DEV = "assumed", "measured on dev"

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bench.config.plan import Plan
-from bench.keys import arms_key, quality_key
 from bench.prepare import Prepared, prepare_each
 from bench.process import ThisMachine
 from bench.runner import run_all
-from bench.store import Store, set_name
-from bench.study.choice import choose
+from bench.store import Store
 from bench.study.file import StudyFile, StudySet
-from bench.study.looks import Look, allowed, at_test_set, now, of_question, read_looks, record
+from bench.study.judgement import judge_test
 from bench.study.measured import Measured, measured
 from bench.study.outcome import outcome, queries_table
 from bench.study.scoring import score_arms
 from bench.study.study import Study
-from bench.types import ConfigError, Progress, RerankBenchError, Trial, TrialResult
+from bench.types import ConfigError, Progress, RerankBenchError, TrialResult
 from bench.workshop import Done
 
 
@@ -37,20 +35,6 @@ class Inputs:
 
     dev: Mapping[str, Mapping[str, Prepared]]
     test: Mapping[str, Mapping[str, Prepared]]
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What becomes of one set's test side: the arm that dev chose, and the arms whose comparison on test holds.
-
-    ``refused`` names the arms that used up the looks; empty where the chosen arm may be compared.
-    """
-
-    chosen: str
-    tested: tuple[str, ...]
-    refused: tuple[str, ...]
-    looks: int
-    planned: int
 
 
 def find_inputs(file: StudyFile, tell: Progress) -> Inputs:
@@ -76,7 +60,9 @@ def run_study(
     dev = _results(_flat(inputs.dev), file, store, tell, done, retry)
     on_dev = {each.label: measured(each.label, "dev", inputs.dev[each.label], dev, store) for each in file.sets}
     _check_baseline(file, on_dev)
-    judgements = {each.label: _judge_test(each, file, on_dev[each.label], inputs, store) for each in file.sets}
+    judgements = {
+        each.label: judge_test(file, on_dev[each.label], inputs.test[each.label], store) for each in file.sets
+    }
     wanted = [
         inputs.test[label][arm]
         for label, found in judgements.items()
@@ -108,39 +94,12 @@ def _results(
     return {item.trial.id: result for item, result in zip(items, results, strict=True)}
 
 
-def _judge_test(each: StudySet, file: StudyFile, dev: Measured, inputs: Inputs, store: Store) -> Judgement:
-    """Which arms may be compared on test. A look is recorded before it is taken."""
-    chosen = choose(dev.scores, file.measures[0], file.baseline)
-    items = inputs.test[each.label]
-    baseline = items[file.baseline]
-    test_set = set_name(baseline.trial, baseline.facts)
-    question, base_key = _question(baseline.trial), quality_key(baseline.trial)
-    before = of_question(read_looks(store), test_set, question, base_key)
-    holds = before[0].planned if before else file.looks
-    if chosen != file.baseline:
-        key = quality_key(items[chosen].trial)
-        may, holds = allowed(before, key, file.looks)
-        if may:
-            record(store, Look(test_set, question, key, base_key, chosen, holds, now()))
-    looks = read_looks(store)
-    looked = {look.arm for look in of_question(looks, test_set, question, base_key)}
-    tested = tuple(arm for arm, item in items.items()
-                   if arm != file.baseline and arm in dev.results and quality_key(item.trial) in looked)  # fmt: skip
-    refused = () if chosen in (*tested, file.baseline) else tuple(look.name for look in before)
-    return Judgement(chosen, tested, refused, at_test_set(looks, test_set), holds)
-
-
-def _question(trial: Trial) -> str:
-    """Arms may have templates of their own: the question is the same without both."""
-    return arms_key(replace(trial, template=Trial("", "").template))
-
-
 def _flat(side: Mapping[str, Mapping[str, Prepared]]) -> list[Prepared]:
     return [item for arms in side.values() for item in arms.values()]
 
 
 def _check_apart(each: StudySet, inputs: Inputs) -> None:
-    """Raises ConfigError where what chooses would also judge: a query with the same text or id on both sides."""
+    """Raises ConfigError where what chooses would also judge: a query that is on both sides."""
     dev, test = (next(iter(side[each.label].values())).dataset for side in (inputs.dev, inputs.test))
     if dev is None or test is None:
         return

@@ -87,6 +87,12 @@ def test_the_example_of_the_docstring_loads(place: Path) -> None:
     assert {trial.depth for trial in file.dev_trials} == {50}
 
 
+def test_the_shipped_study_loads(root: Path) -> None:
+    file = load_study(root / "configs" / "instructions.yaml")
+    assert all(arm.known_as == arm.name for arm in file.arms)
+    assert [each.label for each in file.sets] == ["tracer"]
+
+
 def test_what_is_not_said(place: Path) -> None:
     file = loaded(place, changed(study=None, instructions=["official", "none"]))
     assert (file.measures, file.looks, file.effect, file.sd) == (("ndcg@10", "precision@1"), 1, 0.02, 0.2)

@@ -16,9 +16,9 @@ from bench.data.parts import HALF, Part
 from bench.dryrun.estimate import PassGuess
 from bench.dryrun.survey import survey
 from bench.keys import quality_key
+from bench.show_study import can_show, cost_sentence, print_plan
 from bench.study.choice import planned
 from bench.study.file import StudyFile, load_study
-from bench.study.plan_show import can_show, cost_sentence, print_plan
 from bench.study.power import detectable
 from bench.study.words import Planned
 from bench.types import DataError
