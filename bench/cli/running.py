@@ -192,6 +192,7 @@ def _run_study(
     from bench.explorer.collect import collect_study
     from bench.publish import publish_study
     from bench.screen import Screen
+    from bench.show_study import print_plan, say_what_comes
     from bench.store import Store, slug
     from bench.study.file import load_study
     from bench.study.run import find_inputs, run_study

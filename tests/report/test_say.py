@@ -1,4 +1,4 @@
-"""The catalogue: every sentence of the code has its translation, with the same placeholders, and nothing is left over."""
+"""The catalogue: every sentence of the code has its translation, with the same placeholders, and no more."""
 
 from __future__ import annotations
 
