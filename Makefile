@@ -2,6 +2,7 @@
 # make test    the test suite, but for what takes minutes
 # make test-slow    the tests that take minutes each
 # make test-extras  the tests that need an optional package
+# make test-browser  the tests that open reports in Chromium, which must be installed
 # make reports the published reports of the embedded set and of this CPU, made again (report-NAME: one of them)
 # make bench   every engine on one workload, in turns; leave the machine alone meanwhile (bench-gpu: on CUDA)
 # make check   formatting, lint, types
@@ -16,7 +17,7 @@ INSTALLED := .venv/.installed
 # Published under reports/ by `make reports`, each from the config of its name.
 REPORTS := quickstart instructions profile-cpu
 
-.PHONY: demo test test-slow test-extras bench bench-gpu reports $(REPORTS:%=report-%) check format tracer assets clean
+.PHONY: demo test test-slow test-extras bench bench-gpu test-browser reports $(REPORTS:%=report-%) check format tracer assets clean
 
 demo: $(INSTALLED)
 	$(BIN)/rerankbench run configs/quickstart.yaml
@@ -33,11 +34,16 @@ QUANTISATION := torchao
 RAY := ray|msgpack|jsonschema|jsonschema-specifications|protobuf|attrs|referencing|rpds-py
 MLFLOW := mlflow-skinny|cachetools|cffi|cryptography|databricks-sdk|fastapi|gitdb|GitPython|google-auth|importlib_metadata|$\
   opentelemetry-(api|proto|sdk|semantic-conventions)|pyasn1|pyasn1_modules|pycparser|python-dotenv|smmap|sqlparse|starlette|uvicorn|zipp
-EXTRAS := $(QUANTISATION)|$(RAY)|$(MLFLOW)
+BROWSER := playwright|greenlet|axe-playwright-python
+EXTRAS := $(QUANTISATION)|$(RAY)|$(MLFLOW)|$(BROWSER)
 
 test-extras: $(INSTALLED) .extras/.installed
 	PYTHONPATH=$(CURDIR)/.extras $(BIN)/python -m pytest tests/rerankers/test_quantise.py tests/test_cluster.py \
 	  tests/test_trackers.py
+
+test-browser: $(INSTALLED) .extras/.installed
+	PYTHONPATH=$(CURDIR)/.extras OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/browser tests/explorer -m browser \
+	  -n auto --maxprocesses 2 --dist loadfile
 
 .extras/.installed: constraints.txt Makefile
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .extras \

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.browser
+
 GRAVE = {"serious", "critical"}
 WIDE_TABLES = (
     "[...document.querySelectorAll('table')].filter((t) => t.offsetWidth > t.parentElement.clientWidth).length"

@@ -24,7 +24,7 @@ from bench.types import Dataset, QualityPass, ScoredDoc, Trial, Work
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is on the PATH")
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no chromium is on the PATH")]
 ROW, PANEL = "#explorer .query", "#explorer .panel"
 
 
