@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -74,7 +73,7 @@ def can_show(plans: Sequence[Planned]) -> Iterator[str]:
         )  # fmt: skip
         one = each.queries == 1
         where = f"{each.dataset}: {each.queries:,} {each.side} {'query shows' if one else 'queries show'}"
-        if math.isinf(each.detectable):
+        if each.detectable is None:
             yield f"{where} no difference, however large ({level})."
             continue
         other = ", ".join(f"{detectable(sd, each.queries, alpha):.3f} with {sd:g}" for sd in (each.sd / 2, each.sd * 2))

@@ -160,6 +160,14 @@ class Store:
         """Keep what the explorer shows of the set of that name (``set_name``)."""
         return self.write(f"explorer/{set_name}.json.gz", payload)
 
+    def remove_explorer(self) -> None:
+        """Remove what earlier runs kept for the explorer. Raises StoreError where that cannot be done."""
+        try:
+            for path in (self.folder / "explorer").glob("*.json.gz"):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"{self.folder / 'explorer'} cannot be emptied: {error.strerror or error}") from error
+
     def read_explorer(self, set_name: str) -> bytes | None:
         """The inverse of ``write_explorer``; None where nothing was kept."""
         path = self.folder / "explorer" / f"{set_name}.json.gz"

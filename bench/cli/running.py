@@ -43,6 +43,9 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the cells and a guess of the time; run and write nothing.")
     ] = False,
+    no_texts: Annotated[
+        bool, typer.Option("--no-texts", help="Leave the texts of queries and documents out of what is written.")
+    ] = False,
     track: Track = None,
     as_json: Json = False,
     lang: Lang = "auto",
@@ -67,7 +70,7 @@ def run(
         if runner != "local":
             raise ConfigError(f"--runner {runner}: an engine benchmark compares engines on this machine; leave it out")
         refuse("an engine benchmark has no trials to track", track=track)
-    tell = open_telling(quiet=quiet, as_json=as_json, lang=lang, track=track)
+    tell = open_telling(quiet=quiet, as_json=as_json, lang=lang, track=track, with_texts=not no_texts)
     with tell.tracking:
         if is_benchmark(config):
             _run_benchmark(config, overrides or [], out, tell)
@@ -123,7 +126,8 @@ def _run_trials(
                 results = run_all(prepared, plan, store, screen.tell, done, place=place, retry=retry)
         except KeyboardInterrupt:
             raise _stopped(tell, "finished trials are kept, and the same command goes on from there") from None
-        lost = collect(zip(prepared, results, strict=True), results, store, plan.base, screen.tell)
+        ran = zip(prepared, results, strict=True)
+        lost = collect(ran, results, store, plan.base, screen.tell, with_texts=tell.with_texts)
         screen.tell("write the report", 0, 0)
         page = publish(store, results, plan.text, command, language=tell.language)
     faults = unproven(results)
@@ -180,7 +184,8 @@ def _run_claims(
             tried = put_to_test(file, store, screen.tell, tell.tracking.done(screen.done), retry=retry)
         except KeyboardInterrupt:
             raise _stopped(tell, "finished trials are kept, and the same command goes on from there") from None
-        lost = collect(zip(tried.items, tried.results, strict=True), tried.results, store, file.base, screen.tell)
+        ran = zip(tried.items, tried.results, strict=True)
+        lost = collect(ran, tried.results, store, file.base, screen.tell, with_texts=tell.with_texts)
         screen.tell("write the report", 0, 0)
         page = publish(store, tried.results, file.text, command, tried.rulings, language=tell.language)
     _end(tell, Outcome(tried.results, page, command, tried.rulings), lost)
@@ -214,7 +219,8 @@ def _run_study(
             studied = run_study(file, inputs, store, screen.tell, tell.tracking.done(screen.done), retry=retry)
         except KeyboardInterrupt:
             raise _stopped(tell, "finished arms are kept, and the same command goes on from there") from None
-        lost = collect_study(inputs, studied, file, store, screen.tell)
+        studied = studied if tell.with_texts else studied.without_texts()
+        lost = collect_study(inputs, studied, file, store, screen.tell, with_texts=tell.with_texts)
         screen.tell("write the report", 0, 0)
         page = publish_study(store, studied, file.text, command, language=tell.language)
     _end(tell, Outcome(studied.results, page, command, study=studied.study), lost)

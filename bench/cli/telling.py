@@ -45,13 +45,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """``--quiet``, ``--json``, ``--lang`` and ``--track`` of one command. JSON has stdout for itself."""
+    """The options of one command on what it tells, to whom and in which language. JSON has stdout for itself."""
 
     quiet: bool
     as_json: bool
     language: PageLanguage
     tracking: Tracking
     console: Console
+    with_texts: bool = True
 
     def speaking(self) -> AbstractContextManager[None]:
         from bench.report.say import speaking
@@ -102,7 +103,12 @@ class Telling:
 
 
 def open_telling(
-    *, quiet: bool = False, as_json: bool = False, lang: str = "auto", track: str | None = None
+    *,
+    quiet: bool = False,
+    as_json: bool = False,
+    lang: str = "auto",
+    track: str | None = None,
+    with_texts: bool = True,
 ) -> Telling:
     """Raises ConfigError for a language or a tracker that does not exist or is not installed."""
     from rich.console import Console
@@ -112,7 +118,8 @@ def open_telling(
     def warn(text: str) -> None:
         print(f"warning: {text}", file=sys.stderr)
 
-    return Telling(quiet, as_json, asked_language(lang), open_tracking(track, warn), Console(stderr=as_json))
+    console = Console(stderr=as_json)
+    return Telling(quiet, as_json, asked_language(lang), open_tracking(track, warn), console, with_texts)
 
 
 def refuse(why: str, **options: object) -> None:

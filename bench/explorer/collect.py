@@ -19,17 +19,31 @@ Ran = tuple[Prepared, TrialResult]
 
 
 def collect(
-    ran: Iterable[Ran], results: Sequence[TrialResult], store: Store, base: Path, tell: Progress
+    ran: Iterable[Ran],
+    results: Sequence[TrialResult],
+    store: Store,
+    base: Path,
+    tell: Progress,
+    *,
+    with_texts: bool = True,
 ) -> tuple[str, ...]:
     """Write the data of every set of a run; returns what could not be collected, and why, for a person.
 
-    ``base`` is the config's folder.
+    ``base`` is the config's folder. Not ``with_texts``: nothing is written, and what an earlier run wrote is removed.
     """
+    if not with_texts:
+        store.remove_explorer()
+        return ()
     return write_sets(list(ran), primary(results), variants(results), store, base, tell)
 
 
-def collect_study(inputs: Inputs, studied: Studied, file: StudyFile, store: Store, tell: Progress) -> tuple[str, ...]:
+def collect_study(
+    inputs: Inputs, studied: Studied, file: StudyFile, store: Store, tell: Progress, *, with_texts: bool = True
+) -> tuple[str, ...]:
     """The same of a study: its dev queries alone, the baseline first and then the best, by the measure that chooses."""
+    if not with_texts:
+        store.remove_explorer()
+        return ()
     known = {result.trial.id: result for result in studied.results}
     measure, ran = file.measures[0], list[Ran]()
     for arms in inputs.dev.values():

@@ -28,7 +28,7 @@ def reading() -> str:
 
 
 def blocks(contrast: Contrast, examples: Sequence[Example], slices: Sequence[Slice]) -> tuple[Block, ...]:
-    """What belongs to ``contrast`` among the examples and slices; at most five gains and five losses.
+    """What belongs to ``contrast`` among the examples and slices; the largest gains and losses that it holds.
 
     Nothing where the contrast has no queries.
     """

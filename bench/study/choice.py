@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from bench.study.contrasts import SideScores, differences
 from bench.study.power import detectable, queries_needed
 from bench.study.words import ALPHA, Planned, Side
@@ -33,12 +35,13 @@ def planned(
 ) -> Planned:
     """What ``queries`` can show when ``comparisons`` (contrasts times planned looks) share the level of 5%.
 
-    ``detectable`` is infinite where the queries are too few to show anything. Raises ValueError for fewer than one
+    ``detectable`` is None where the queries are too few to show anything. Raises ValueError for fewer than one
     comparison, for a negative ``sd`` and for a ``wanted`` of 0.
     """
     if comparisons < 1:
         raise ValueError(f"a plan is for one comparison or more; got {comparisons}")
     alpha = ALPHA / comparisons
+    smallest = detectable(sd, queries, alpha)
     return Planned(
         dataset=dataset,
         measure=measure,
@@ -47,7 +50,7 @@ def planned(
         comparisons=comparisons,
         sd=sd,
         sd_from=sd_from,
-        detectable=detectable(sd, queries, alpha),
+        detectable=smallest if math.isfinite(smallest) else None,
         wanted=wanted,
         needed=queries_needed(wanted, sd, alpha),
     )

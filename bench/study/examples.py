@@ -19,7 +19,8 @@ from bench.types import Dataset, Ranking, Run, ScoreUnit
 Outcome = Literal["win", "tie", "loss"]
 TOLERANCE = 1e-12
 """Two values of a measure that are no farther apart are equal: a sum in another order differs by less."""
-EACH = 5
+EACH = 3
+"""So many gains and losses; the explorer of the report has all of dev."""
 FIRST = 5
 """So many of either ranking are shown."""
 MOST_DOCUMENTS = 10

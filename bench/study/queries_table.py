@@ -45,3 +45,9 @@ def queries_csv(rows: Sequence[Row]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue()
+
+
+def without_texts(table: str) -> str:
+    """The same table, its texts empty."""
+    rows = list(csv.DictReader(io.StringIO(table)))
+    return queries_csv([{**row, "text": ""} for row in rows])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.config.plan import Plan
 from bench.prepare import Prepared, prepare_each
@@ -14,6 +14,7 @@ from bench.study.file import StudyFile, StudySet
 from bench.study.judgement import judge_test
 from bench.study.measured import Measured, measured
 from bench.study.outcome import outcome, queries_table
+from bench.study.queries_table import without_texts
 from bench.study.scoring import score_arms
 from bench.study.study import Study
 from bench.types import ConfigError, Progress, RerankBenchError, TrialResult
@@ -27,6 +28,10 @@ class Studied:
     study: Study
     results: tuple[TrialResult, ...]
     queries_csv: str
+
+    def without_texts(self) -> Studied:
+        """The same for whom texts are not to be handed on: no examples, and queries by their ids alone."""
+        return Studied(replace(self.study, examples=()), self.results, without_texts(self.queries_csv))
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,8 +99,8 @@ class Planned:
     """What a side of a set can show, told before its arms are compared.
 
     ``sd`` is the standard deviation of the per-query differences: assumed, or measured on dev (``sd_from``).
-    ``comparisons`` share the level of 5%. ``detectable`` is found with a power of 80%; ``needed`` queries would be
-    enough for a true difference of ``wanted``.
+    ``comparisons`` share the level of 5%. ``detectable`` is found with a power of 80%, None where so few queries show
+    nothing; ``needed`` queries would be enough for a true difference of ``wanted``.
     """
 
     dataset: str
@@ -110,7 +110,7 @@ class Planned:
     comparisons: int
     sd: float
     sd_from: str
-    detectable: float
+    detectable: float | None
     wanted: float
     needed: int
 

@@ -96,13 +96,13 @@ def test_an_example_shows_labels_ranks_and_scores_with_the_better_rank_of_releva
     assert pooled[0].text == "not judged"
 
 
-def test_at_most_five_gains_and_five_losses_are_shown_numbered() -> None:
+def test_at_most_three_gains_and_three_losses_are_shown_numbered() -> None:
     gains = [example(f"g{n}") for n in range(7)]
     losses = [example(f"l{n}", 0.9, 0.1) for n in range(6)]
     found = tables(blocks(CONTRAST, [*gains, *losses], ()))
-    assert len(found) == 10
-    assert found[0].caption.startswith("Gain 1 of 5: ")
-    assert found[-1].caption.startswith("Loss 5 of 5: ")
+    assert len(found) == 6
+    assert found[0].caption.startswith("Gain 1 of 3: ")
+    assert found[-1].caption.startswith("Loss 3 of 3: ")
 
 
 def test_what_belongs_to_another_comparison_is_left_out() -> None:

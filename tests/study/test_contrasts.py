@@ -218,6 +218,6 @@ def test_a_plan_shares_the_level_among_its_comparisons() -> None:
     assert plan.detectable == detectable(0.25, 120, 0.05 / 4)
     assert plan.needed == queries_needed(0.05, 0.25, 0.05 / 4)
     assert (plan.side, plan.queries, plan.comparisons, plan.sd_from, plan.wanted) == ("test", 120, 4, "assumed", 0.05)
-    assert planned("a", "m", "test", 3, 1, 0.25, "assumed", 0.05).detectable == math.inf
+    assert planned("a", "m", "test", 3, 1, 0.25, "assumed", 0.05).detectable is None
     with pytest.raises(ValueError, match="one comparison or more; got 0"):
         planned("a", "m", "test", 120, 0, 0.25, "assumed", 0.05)

@@ -9,13 +9,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from bench.agreement import agree
-from bench.config.plan import Plan, load_plan
+from bench.config.plan import load_plan
+from bench.data import load_dataset
+from bench.explorer.collect import collect_study
 from bench.keys import quality_key
 from bench.prepare import prepare
 from bench.process import ThisMachine
@@ -25,7 +27,7 @@ from bench.store import Store
 from bench.study.file import load_study
 from bench.study.looks import read_looks
 from bench.study.run import Studied, find_inputs, run_study
-from bench.study.scoring import score_arms
+from bench.tracer.instructions import INSTRUCTIONS
 from bench.types import ConfigError
 
 GENERIC = ["official", "official-eval", "tutorial-zh"]
@@ -39,6 +41,12 @@ TREE = {
     "baseline": "official",
     "instructions": GENERIC,
 }  # fmt: skip
+
+
+LEXICAL = {"reranker": "asset:tracer-reranker", "depth": 20, "max_queries": 24, "device": "cpu", "dtype": "fp32"}
+"""Without an embedder a process starts sooner."""
+BACKGROUND = {"name": "background", "text": INSTRUCTIONS["background-en"].text}
+"""What the tiny reranker takes for a wish for background, and not for a solution."""
 
 
 def untold(stage: str, done: int, total: int) -> None:
@@ -62,6 +70,23 @@ def passes(store: Store) -> dict[str, int]:
     return {path.stem: path.stat().st_mtime_ns for path in (store.folder / "quality").glob("*.json")}
 
 
+JOBS: list[list[str]] = []
+"""The arms that each process was asked to score."""
+
+
+class Counting(ThisMachine):
+    def run(self, job, *rest):  # type: ignore[no-untyped-def]
+        JOBS.append([arm.trial.pipeline for arm in job.arms])
+        return super().run(job, *rest)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def counted() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.study.run.ThisMachine", Counting)
+        yield
+
+
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory, root: Path) -> tuple[Store, Studied, Path]:
     """A finished study of three instructions that mean the same to the tiny reranker."""
@@ -79,6 +104,7 @@ def test_every_arm_is_measured_on_dev_and_two_on_test(first: tuple[Store, Studie
     assert tested == (set() if found.ending == "baseline" else {"official", found.chosen})
     assert all(result.quality is not None and result.cost is None for result in studied.results)
     assert len(passes(store)) == len(studied.results)
+    assert [GENERIC, *([["official", found.chosen]] if tested else [])] == JOBS  # one process for all arms of a side
 
 
 def test_nothing_is_claimed_where_instructions_mean_the_same(first: tuple[Store, Studied, Path]) -> None:
@@ -143,6 +169,23 @@ def test_what_is_published_is_read_again(first: tuple[Store, Studied, Path]) -> 
     assert all(bool(row["text"]) == (row["side"] == "dev") for row in by_query)  # test queries are not to be read
 
 
+def test_texts_can_be_left_out(first: tuple[Store, Studied, Path]) -> None:
+    store, studied, config = first
+    file = load_study(config)
+    inputs = find_inputs(file, untold)
+    texts = [query.text for query in load_dataset(Path(file.sets[0].dev["official"].dataset), "dev").queries]
+    collect_study(inputs, studied, file, store, untold)
+    assert list((store.folder / "explorer").iterdir())
+    bare = studied.without_texts()
+    collect_study(inputs, bare, file, store, untold, with_texts=False)
+    publish_study(store, bare, "name: study", "rerankbench run study.yaml")
+    assert not list((store.folder / "explorer").iterdir())
+    for name in ("report.html", "report.md", "ab.json", "ab-queries.csv"):
+        written = (store.folder / name).read_text(encoding="utf-8")
+        assert not any(text in written for text in texts), name
+    assert bare.queries_csv.count("\n") == studied.queries_csv.count("\n")
+
+
 def test_an_added_arm_is_all_that_is_scored_and_a_spent_look_is_refused(
     first: tuple[Store, Studied, Path], root: Path, tmp_path: Path
 ) -> None:
@@ -151,12 +194,14 @@ def test_an_added_arm_is_all_that_is_scored_and_a_spent_look_is_refused(
     if studied.study.conclusions[0].ending == "baseline":
         pytest.skip("the baseline was the best on dev, so that no look is spent")
     before, looks = passes(store), read_looks(store)
+    JOBS.clear()
     more = ran(write(tmp_path, root, instructions=[*GENERIC, "general-zh"]), store)
     (found,) = more.study.conclusions
     assert found.chosen == "general-zh" and found.ending == "not tested"
     assert studied.study.conclusions[0].chosen in found.reason and "fresh queries" in found.reason
     after = passes(store)
     assert {key: after[key] for key in before} == before and len(after) == len(before) + 1
+    assert JOBS == [["general-zh"]]
     assert read_looks(store) == looks and found.looks == 1
     # what was tested then still stands, with its own figures
     then = [one for one in studied.study.contrasts if one.side == "test"]
@@ -166,12 +211,13 @@ def test_an_added_arm_is_all_that_is_scored_and_a_spent_look_is_refused(
 def test_planned_looks_are_granted_and_paid_for(root: Path, tmp_path: Path) -> None:
     store = Store(tmp_path / "out")
     looks = {"looks": 2, "compare": ["ndcg@10"]}
-    once = ran(write(tmp_path, root, study=looks, instructions=["official", "general-zh"]), store)
+    study = {"trial": LEXICAL, "baseline": "background", "instructions": [BACKGROUND, "general-zh"]}
+    once = ran(write(tmp_path, root, study=looks, **study), store)
     (found,) = once.study.conclusions
     (test,) = (one for one in once.study.contrasts if one.side == "test")
     assert (found.chosen, found.planned_looks, found.looks) == ("general-zh", 2, 1)
     assert test.p_holm == pytest.approx(min(1.0, 2 * test.p))  # two looks are paid for, though one is taken
-    raised = write(tmp_path, root, study={**looks, "looks": 9}, instructions=["official", "general-zh"])
+    raised = write(tmp_path, root, study={**looks, "looks": 9}, **study)
     assert ran(raised, store).study.conclusions[0].planned_looks == 2  # what was planned first holds
 
 
@@ -188,7 +234,7 @@ def test_the_true_best_instruction_is_found(root: Path, tmp_path: Path) -> None:
 
 
 def test_arms_that_were_finished_outlive_a_killed_run(root: Path, tmp_path: Path) -> None:
-    config, out = write(tmp_path, root), tmp_path / "out"
+    config, out = write(tmp_path, root, trial=LEXICAL), tmp_path / "out"
     command = [sys.executable, "-P", "-m", "bench", "run", str(config), "--out", str(out), "--quiet"]
     with subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}) as process:
         deadline = time.monotonic() + 120
@@ -203,25 +249,6 @@ def test_arms_that_were_finished_outlive_a_killed_run(root: Path, tmp_path: Path
     after = passes(store)
     assert {key: after[key] for key in kept} == kept
     assert len({result.trial.pipeline for result in studied.results if result.trial.split == "dev"}) == 3
-
-
-def test_scoring_makes_what_lacks_and_no_more(first: tuple[Store, Studied, Path], tmp_path: Path) -> None:
-    """One process for all arms of a side."""
-    _, _, config = first
-    file, store = load_study(config), Store(tmp_path / "out")
-    inputs = find_inputs(file, untold)
-    jobs = []
-
-    class Counting(ThisMachine):
-        def run(self, job, *rest):  # type: ignore[no-untyped-def]
-            jobs.append([arm.trial.pipeline for arm in job.arms])
-            return super().run(job, *rest)
-
-    place, plan = Counting(store.host_lock), Plan(file.name, file.dev_trials, file.base, file.text)
-    items = list(inputs.dev["tracer"].values())
-    for wanted in (items[:1], items, items):
-        score_arms(wanted, plan, store, place, untold)
-    assert jobs == [GENERIC[:1], GENERIC[1:]]
 
 
 def test_queries_on_both_sides_are_refused(root: Path, tmp_path: Path, small_set: Path) -> None:
