@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,7 @@ class Place:
         return DataError(message, self.path, self.number)
 
 
-def text_lines(path: Path, tally: Tally) -> Iterator[str]:
+def text_lines(path: Path, tally: Tally) -> Generator[str]:
     """Every line, with its end. A byte-order mark is counted and skipped.
 
     Raises DataError for a file that cannot be read, a damaged gzip stream, and bytes that are not UTF-8.

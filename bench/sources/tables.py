@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,17 @@ def table_format(path: Path) -> str:
 
 
 def _csv(path: Path, columns: Sequence[str], tally: Tally, delimiter: str, quoted: bool) -> Iterator[tuple[Place, Row]]:
+    with closing(text_lines(path, tally)) as lines:  # an error would keep the reader, and with it the file
+        yield from _csv_rows(path, lines, columns, tally, delimiter, quoted)
+
+
+def _csv_rows(
+    path: Path, lines: Iterator[str], columns: Sequence[str], tally: Tally, delimiter: str, quoted: bool
+) -> Iterator[tuple[Place, Row]]:
     csv.field_size_limit(sys.maxsize if sys.maxsize <= 2**31 - 1 else 2**31 - 1)  # the default ends at 128 KiB
     reader = csv.reader(
-        text_lines(path, tally), delimiter=delimiter, strict=True,
-        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
-    )  # fmt: skip
+        lines, delimiter=delimiter, strict=True, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    )
     header: list[str] | None = None
     begins = 1
     try:
