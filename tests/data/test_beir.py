@@ -156,7 +156,7 @@ def test_harmless_oddities_are_counted(
             1,
             "byte 1 of the line (0xff) is not UTF-8; the file looks like UTF-16",
         ),
-        ("corpus.jsonl", gzip.compress(CORPUS.encode()), 1, "give its name the ending .gz"),
+        ("corpus.jsonl", gzip.compress(CORPUS.encode(), mtime=0), 1, "give its name the ending .gz"),
         ("corpus.jsonl", "", None, "the corpus has no documents"),
         ("queries.jsonl", "\n", None, "there are no queries"),
         ("queries.jsonl", QUERIES + QUERIES, 3, "the id 'q1' was given above (and 1 more such line)"),

@@ -208,6 +208,7 @@ def test_an_added_arm_is_all_that_is_scored_and_a_spent_look_is_refused(
     assert [one for one in more.study.contrasts if one.side == "test"] == then
 
 
+@pytest.mark.slow
 def test_planned_looks_are_granted_and_paid_for(root: Path, tmp_path: Path) -> None:
     store = Store(tmp_path / "out")
     looks = {"looks": 2, "compare": ["ndcg@10"]}
@@ -233,6 +234,7 @@ def test_the_true_best_instruction_is_found(root: Path, tmp_path: Path) -> None:
     assert steered["yes"].difference.low > 0.05 > steered["no"].difference.high  # it helps where it was built to
 
 
+@pytest.mark.slow
 def test_arms_that_were_finished_outlive_a_killed_run(root: Path, tmp_path: Path) -> None:
     config, out = write(tmp_path, root, trial=LEXICAL), tmp_path / "out"
     command = [sys.executable, "-P", "-m", "bench", "run", str(config), "--out", str(out), "--quiet"]
