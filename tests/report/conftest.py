@@ -232,14 +232,24 @@ def sweep_on() -> Callable[..., list[TrialResult]]:
     return sweep
 
 
+@cache
+def _scifact() -> tuple[TrialResult, ...]:
+    return tuple(scifact())
+
+
+@cache
+def _chinese() -> tuple[TrialResult, ...]:
+    return tuple(chinese())
+
+
 @pytest.fixture
 def results() -> list[TrialResult]:
-    return scifact()
+    return list(_scifact())
 
 
 @pytest.fixture
 def chinese_results() -> list[TrialResult]:
-    return chinese()
+    return list(_chinese())
 
 
 @pytest.fixture
