@@ -2,6 +2,7 @@
 # make test    the test suite, but for what takes minutes
 # make test-slow    the tests that take minutes each
 # make test-extras  the tests that need an optional package
+# make test-long  whole runs from the command line, killed runs, runs out of memory: tens of seconds each
 # make test-browser  the tests that open reports in Chromium, which must be installed
 # make reports the published reports of the embedded set and of this CPU, made again (report-NAME: one of them)
 # make bench   every engine on one workload, in turns; leave the machine alone meanwhile (bench-gpu: on CUDA)
@@ -17,7 +18,7 @@ INSTALLED := .venv/.installed
 # Published under reports/ by `make reports`, each from the config of its name.
 REPORTS := quickstart instructions profile-cpu
 
-.PHONY: demo test test-slow test-extras bench bench-gpu test-browser reports $(REPORTS:%=report-%) check format tracer assets clean
+.PHONY: demo test test-slow test-extras bench bench-gpu test-long test-browser reports $(REPORTS:%=report-%) check format tracer assets clean
 
 demo: $(INSTALLED)
 	$(BIN)/rerankbench run configs/quickstart.yaml
@@ -25,6 +26,9 @@ demo: $(INSTALLED)
 # Several files at once, a thread each: trials that measure still take turns, by the lock of the machine.
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 PYTHONSAFEPATH=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+test-long: $(INSTALLED)
+	OMP_NUM_THREADS=1 PYTHONSAFEPATH=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m 'long and not slow'
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -P -m pytest -m slow

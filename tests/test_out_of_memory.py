@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 CONFIG = """
 name: too-large
 datasets: [{drawn: {queries: 1, documents: 40, median_tokens: 900, sigma: 0.1, max_tokens: 1000}}]

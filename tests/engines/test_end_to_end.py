@@ -12,6 +12,8 @@ from bench.engines.results import read_outcome
 from bench.engines.summary import rows
 from bench.rerankers import ENGINES
 
+pytestmark = pytest.mark.long
+
 CONFIG = """
 name: small race
 model: shape:qwen3-0.6b

@@ -30,6 +30,8 @@ from bench.study.run import Studied, find_inputs, run_study
 from bench.tracer.instructions import INSTRUCTIONS
 from bench.types import ConfigError
 
+pytestmark = pytest.mark.long
+
 GENERIC = ["official", "official-eval", "tutorial-zh"]
 TREE = {
     "name": "study",
@@ -208,7 +210,6 @@ def test_an_added_arm_is_all_that_is_scored_and_a_spent_look_is_refused(
     assert [one for one in more.study.contrasts if one.side == "test"] == then
 
 
-@pytest.mark.slow
 def test_planned_looks_are_granted_and_paid_for(root: Path, tmp_path: Path) -> None:
     store = Store(tmp_path / "out")
     looks = {"looks": 2, "compare": ["ndcg@10"]}
@@ -234,7 +235,6 @@ def test_the_true_best_instruction_is_found(root: Path, tmp_path: Path) -> None:
     assert steered["yes"].difference.low > 0.05 > steered["no"].difference.high  # it helps where it was built to
 
 
-@pytest.mark.slow
 def test_arms_that_were_finished_outlive_a_killed_run(root: Path, tmp_path: Path) -> None:
     config, out = write(tmp_path, root, trial=LEXICAL), tmp_path / "out"
     command = [sys.executable, "-P", "-m", "bench", "run", str(config), "--out", str(out), "--quiet"]
