@@ -6,7 +6,7 @@
 
 ============  ================================================================================================
 words         the frozen values: arm, contrast, conclusion, plan
-library       instructions that come along
+named         instructions that come along, by name
 file          the study file, checked
 scoring       the scores of many arms in one process, each kept as it is finished
 measured      a side of a set: what its arms scored

@@ -37,7 +37,7 @@ from bench.reading import as_json, first_problem, unknown
 from bench.rerankers.template import TEMPLATES
 from bench.sources import default_split
 from bench.sources.spec import is_name, label
-from bench.study.library import LIBRARY
+from bench.study.named import LIBRARY
 from bench.study.words import Arm
 from bench.synthetic import is_drawn
 from bench.types import ConfigError, DataError, Trial

@@ -32,8 +32,11 @@ Sides = Mapping[str, Measured]
 
 def outcome(file: StudyFile, dev: Sides, test: Sides, judgements: Mapping[str, Judgement]) -> Study:
     """``test`` holds the sets that were looked at, each with the baseline and the arms whose comparison holds."""
+    looks = [found.planned for found in judgements.values()]
     on_dev = contrasts([side.scores for side in dev.values()], file.baseline, file.measures, SEED)
-    on_test = contrasts([side.scores for side in test.values()], file.baseline, file.measures, SEED, hypotheses(file))
+    on_test = contrasts(
+        [side.scores for side in test.values()], file.baseline, file.measures, SEED, hypotheses(file, looks)
+    )
     shown = {label: _shown_arm(on_dev, label, found.chosen, file) for label, found in judgements.items()}
     known = {label: _features(side, file) for label, side in dev.items()}
     return Study(
@@ -45,7 +48,7 @@ def outcome(file: StudyFile, dev: Sides, test: Sides, judgements: Mapping[str, J
         conclusions=tuple(_conclusion(file, dev[label], found, on_test) for label, found in judgements.items()),
         planned=(
             *dev_plans(file, {label: len(side.dataset.queries) for label, side in dev.items()}),
-            *_test_plans(file, dev, test, shown),
+            *_test_plans(file, dev, test, shown, hypotheses(file, looks)),
         ),
         across=(*across(_differences(dev, file), "dev"), *across(_of_the_chosen(test, judgements, file), "test")),
         examples=tuple(one for label, side in dev.items() for one in _examples(side, shown[label], file)),
@@ -61,9 +64,13 @@ def _template(arm: Arm, file: StudyFile) -> str:
     return next(each.dev[arm.name].template for each in file.sets if arm.name in each.dev)
 
 
-def hypotheses(file: StudyFile) -> int:
-    """How many comparisons on test share the level: sets × measures × planned looks, whether they are made or not."""
-    return len(file.sets) * len(file.measures) * file.looks
+def hypotheses(file: StudyFile, looks: Sequence[int] = ()) -> int:
+    """How many comparisons on test share the level: measures × planned looks of all sets, whether they are made or not.
+
+    ``looks`` are what was planned for each set before its first look, which holds whatever the file says since; without
+    them nobody has looked yet, and the file's number holds.
+    """
+    return len(file.measures) * sum(looks or [file.looks] * len(file.sets))
 
 
 def queries_table(file: StudyFile, dev: Sides, test: Sides) -> str:
@@ -133,12 +140,14 @@ def dev_plans(file: StudyFile, queries: Mapping[str, int]) -> tuple[Planned, ...
     )
 
 
-def _test_plans(file: StudyFile, dev: Sides, test: Sides, shown: Mapping[str, str | None]) -> Iterator[Planned]:
+def _test_plans(
+    file: StudyFile, dev: Sides, test: Sides, shown: Mapping[str, str | None], comparisons: int
+) -> Iterator[Planned]:
     for label, side in test.items():
         arm, count = shown[label], len(side.dataset.queries)
         for measure in file.measures if arm is not None else ():
             sd = spread(differences(dev[label].scores, str(arm), file.baseline, measure))
-            yield planned(label, measure, "test", count, hypotheses(file), sd, FROM_DEV, file.effect)
+            yield planned(label, measure, "test", count, comparisons, sd, FROM_DEV, file.effect)
 
 
 def _differences(sides: Sides, file: StudyFile) -> dict[tuple[str, str], dict[str, Array]]:

@@ -21,7 +21,7 @@ from bench.keys import arms_key, quality_key
 from bench.rerankers.template import default_instruction
 from bench.study import file as study_file
 from bench.study.file import Calibrating, StudyFile, load_study
-from bench.study.library import LIBRARY
+from bench.study.named import LIBRARY
 from bench.types import ConfigError, DataError
 
 Tree = dict[str, Any]

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from bench.rerankers.template import TEMPLATES
-from bench.study.library import LIBRARY, NO_INSTRUCTION
+from bench.study.named import LIBRARY, NO_INSTRUCTION
 from bench.tracer.instructions import INSTRUCTIONS
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
