@@ -28,7 +28,7 @@ test: $(INSTALLED)
 	OMP_NUM_THREADS=1 PYTHONSAFEPATH=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-long: $(INSTALLED)
-	OMP_NUM_THREADS=1 PYTHONSAFEPATH=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m 'long and not slow'
+	OMP_NUM_THREADS=1 PYTHONSAFEPATH=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m 'long and not slow and not soak'
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -P -m pytest -m slow
