@@ -12,22 +12,18 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import logging
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.types import StoreError, canonical_json
-
-log = logging.getLogger(__name__)
+from bench.whole import damage, replaced, set_aside, write_atomically
 
 Vectors = NDArray[np.float32]
 
@@ -94,10 +90,10 @@ def _read(array: Path, count: int) -> Vectors | None:
         if not isinstance(vectors, np.ndarray) or vectors.dtype != np.float32 or vectors.shape[:1] != (count,):
             raise ValueError(f"it does not hold {count} rows of float32")
     except (OSError, EOFError, ValueError, LookupError, TypeError) as error:
-        log.warning("the embeddings in %s are damaged (%s): set aside, and computed anew", array, error)
+        damage.warning("the embeddings in %s are damaged (%s): set aside, and computed anew", array, error)
         for path in (facts, array):
             with suppress(OSError):
-                path.replace(path.with_name(path.name + ".damaged"))
+                set_aside(path)
         return None
     return vectors
 
@@ -114,22 +110,20 @@ def _write(array: Path, blocks: Iterable[Vectors], count: int, facts: dict[str, 
     digest, rows = hashlib.sha256(), 0
     with _telling(array.parent):
         array.parent.mkdir(parents=True, exist_ok=True)
-    with _replaced(array) as file:
+        with replaced(array) as file:
 
-        def write(data: bytes | memoryview) -> None:
-            with _telling(array.parent):
+            def write(data: bytes | memoryview) -> None:
                 file.write(data)
-            digest.update(data)
+                digest.update(data)
 
-        write(_header((count, first.shape[1])))
-        for block in chain([first], rest):
-            write(np.ascontiguousarray(block, dtype=np.float32).data.cast("B"))
-            rows += len(block)
-        if rows != count:
-            raise ValueError(f"{rows} vectors came for {count} texts")
-    facts["sha256"] = digest.hexdigest()
-    with _replaced(array.with_suffix(".json")) as file, _telling(array.parent):
-        file.write(canonical_json(facts).encode())
+            write(_header((count, first.shape[1])))
+            for block in chain([first], rest):
+                write(np.ascontiguousarray(block, dtype=np.float32).data.cast("B"))
+                rows += len(block)
+            if rows != count:
+                raise ValueError(f"{rows} vectors came for {count} texts")
+        facts["sha256"] = digest.hexdigest()
+        write_atomically(array.with_suffix(".json"), canonical_json(facts).encode())
 
 
 def _header(shape: tuple[int, int]) -> bytes:
@@ -144,21 +138,3 @@ def _telling(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(f"the embeddings cannot be kept in {folder}: {error}; free space or name another") from error
-
-
-@contextmanager
-def _replaced(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that takes the place of ``path`` when all went well, and is gone otherwise."""
-    with _telling(path.parent):
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            with _telling(path.parent):
-                file.flush()
-                os.fsync(file.fileno())
-        with _telling(path.parent):
-            Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

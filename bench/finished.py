@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from bench.sealed import is_sealed, opened, sha256_of
 from bench.store import Store, open_results
 from bench.types import StoreError, TrialResult
 
 REPRODUCE = "run.json"
-"""The file that names them; written last but for the report."""
+"""The file that names them, with the checksums of what the run found; written last but for the report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +26,49 @@ class Finished:
 
 def finished_run(folder: Path) -> Finished:
     """Nothing is written. Raises StoreError for a folder without a finished run, and where a part of it is lost."""
-    path = folder / REPRODUCE
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        wanted, config_text, command = map(str, facts["trials"]), str(facts["config"]), str(facts["command"])
-    except FileNotFoundError as error:
-        raise StoreError(f"{folder} holds no finished run (no {REPRODUCE}); make one with `rerankbench run`") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path} cannot be read; run the config again to make it anew") from error
+    facts = _facts(folder)
     by_id = {result.trial.id: result for result in Store(folder, to_read=True).results()}
-    ids = list(dict.fromkeys(wanted))
+    ids = list(dict.fromkeys(map(str, facts["trials"])))
     if missing := [trial_id for trial_id in ids if trial_id not in by_id]:
         raise StoreError(f"{folder} lacks the results of {', '.join(missing)}; run its config again")
-    return Finished(tuple(by_id[trial_id] for trial_id in ids), config_text, command)
+    return Finished(tuple(by_id[trial_id] for trial_id in ids), str(facts["config"]), str(facts["command"]))
+
+
+def found_by_run(folder: Path, name: str) -> bytes | None:
+    """A file that the folder's last finished run wrote of what it found; None where it is not there.
+
+    Raises StoreError for one that is not what that run wrote.
+    """
+    path = folder / name
+    try:
+        payload = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror or error}; see who may read it") from error
+    stated = _facts(folder)["checksums"].get(name)
+    if stated is not None and stated != sha256_of(payload):
+        raise StoreError(
+            f"{path} is damaged, or of a run that was cut off; run its config into this folder again to make it anew"
+        )
+    return payload
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    path = folder / REPRODUCE
+    try:
+        data = path.read_bytes()
+        facts = json.loads(opened(data) if is_sealed(data) or b'"checksums"' in data else data)
+        return {
+            "trials": list(facts["trials"]),
+            "config": facts["config"],
+            "command": facts["command"],
+            "checksums": dict(facts.get("checksums") or {}),
+        }
+    except FileNotFoundError as error:
+        raise StoreError(f"{folder} holds no finished run (no {REPRODUCE}); make one with `rerankbench run`") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{path} is damaged or cannot be read; run the config again to make it anew") from error
 
 
 def finished_results(folder: Path) -> tuple[TrialResult, ...]:

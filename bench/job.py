@@ -34,6 +34,9 @@ class Job:
     ``load`` pass loads the models and does no more. An ``arms`` pass scores the same candidates for each of ``arms``
     and writes every one's quality pass into the results folder ``results`` as soon as it is finished, so that nothing
     is lost with the process.
+
+    ``inputs`` are what the result will be kept under, found at ``since`` (seconds since 1970, 0 where another machine
+    found them): what the process reads has to be the same.
     """
 
     trial: Trial
@@ -44,6 +47,8 @@ class Job:
     peak_flops_per_s: float | None = None
     arms: tuple[ArmOf, ...] = ()
     results: Path | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Report:
 
     ``work``, ``cut_pairs`` and ``quality_s`` belong to the quality pass, ``cost`` to the speed pass; each is None
     without it. ``cold_load_s`` (or why there is none) is told by a process that makes no speed pass.
+    ``damaged`` says of every kept file that was not what had been written that it was set aside and made again.
     ``largest_batch`` is how many pairs the largest forward pass could hold, whatever the batch size.
     """
 
@@ -67,3 +73,4 @@ class Report:
     largest_batch: int | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()

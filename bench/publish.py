@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter
 
 from bench.claims.table import claims_csv
 from bench.claims.words import Ruling
 from bench.explorer.data import read_head
-from bench.finished import REPRODUCE, finished_run
+from bench.finished import REPRODUCE, finished_run, found_by_run
 from bench.report.figures import figures
 from bench.report.html import render_html
 from bench.report.markdown import render_markdown
 from bench.report.rows import summary_csv
 from bench.report.say import Language, speaking
+from bench.sealed import sealed, sha256_of
 from bench.store import Store, set_name
 from bench.study.run import Studied
 from bench.study.study import Study
@@ -30,6 +31,7 @@ PageLanguage = Language | Literal["auto"]
 CLAIMS, STUDY = "claims.json", "ab.json"
 _RULINGS = TypeAdapter(tuple[Ruling, ...], config=ConfigDict(ser_json_inf_nan="strings"))
 _STUDY = TypeAdapter(Study)
+Found = TypeVar("Found")
 
 
 def publish(
@@ -45,15 +47,17 @@ def publish(
 
     Of claims, what was found is kept as claims.csv and, whole, as claims.json; of a study as ab.csv and ab.json.
     """
-    facts = {"command": command, "config": config_text, "trials": [result.trial.id for result in results]}
-    store.write(REPRODUCE, json.dumps(facts, ensure_ascii=False, indent=1).encode() + b"\n")
     store.write("summary.csv", summary_csv(results).encode())
+    found: dict[str, bytes] = {}
     if rulings:
         store.write("claims.csv", claims_csv(rulings).encode())
-        store.write(CLAIMS, _RULINGS.dump_json(tuple(rulings), indent=1) + b"\n")
+        found[CLAIMS] = _RULINGS.dump_json(tuple(rulings), indent=1) + b"\n"
     if study is not None:
         store.write("ab.csv", ab_csv(study.contrasts, study.arms).encode())
-        store.write(STUDY, _STUDY.dump_json(study, indent=1) + b"\n")
+        found[STUDY] = _STUDY.dump_json(study, indent=1) + b"\n"
+    for name, payload in found.items():
+        store.write(name, payload)
+    store.write(REPRODUCE, _record(results, config_text, command, found))
     text: Language = "zh" if language == "zh" else "en"
     with speaking(text):
         drawn = figures(results, study=study)
@@ -81,6 +85,16 @@ def republish(folder: Path, language: PageLanguage = "auto") -> tuple[list[Trial
     return list(run.results), page
 
 
+def _record(results: Sequence[TrialResult], config_text: str, command: str, found: Mapping[str, bytes]) -> bytes:
+    facts = {
+        "command": command,
+        "config": config_text,
+        "trials": [result.trial.id for result in results],
+        "checksums": {name: sha256_of(payload) for name, payload in found.items()},
+    }
+    return sealed(json.dumps(facts, ensure_ascii=False, indent=1).encode())
+
+
 def explored(store: Store, results: Sequence[TrialResult], study: Study | None = None) -> list[bytes]:
     """What the folder holds for the explorer of these very results; beside a study its dev queries alone.
 
@@ -103,21 +117,18 @@ def explored(store: Store, results: Sequence[TrialResult], study: Study | None =
 
 def read_rulings(folder: Path) -> tuple[Ruling, ...]:
     """What a claims file's run has found; nothing where there was none. Raises StoreError for a damaged file."""
-    path = folder / CLAIMS
-    if not path.exists():
-        return ()
-    try:
-        return _RULINGS.validate_json(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be read; run the claims file again to make it anew") from error
+    payload = found_by_run(folder, CLAIMS)
+    return () if payload is None else _valid(_RULINGS, payload, folder / CLAIMS)
 
 
 def read_study(folder: Path) -> Study | None:
     """What an instruction study's run has found; None where there was none. Raises StoreError for a damaged file."""
-    path = folder / STUDY
-    if not path.exists():
-        return None
+    payload = found_by_run(folder, STUDY)
+    return None if payload is None else _valid(_STUDY, payload, folder / STUDY)
+
+
+def _valid(kind: TypeAdapter[Found], payload: bytes, path: Path) -> Found:
     try:
-        return _STUDY.validate_json(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be read; run the study again to make it anew") from error
+        return kind.validate_json(payload)
+    except ValueError as error:
+        raise StoreError(f"{path} cannot be read; run its config again to make it anew") from error

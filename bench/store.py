@@ -14,16 +14,17 @@
     DIR/summary.csv        one row per trial
     DIR/report.md, report.html, figures/
 
-Every file is written beside its place and then moved there, so a reader never sees half of one.
+Every file is written beside its place and then moved there, so a reader never sees half of one. What is read again
+carries its checksum (``bench.sealed``), or has it in the record beside it. A run that comes upon a file which is not
+what was written says so, sets it aside as ``NAME.damaged`` and makes it again; whoever only reads is refused.
 """
 
 from __future__ import annotations
 
 import json
-import os
+import math
 import platform
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +33,9 @@ from typing import Any
 from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
+from bench.sealed import DamagedError, is_sealed, opened, sealed, sha256_of
 from bench.types import Qrels, QualityPass, Ranking, Run, ScoredDoc, StoreError, Trial, TrialResult, as_float32
+from bench.whole import Presence, damage, set_aside, write_atomically
 
 _RESULT = TypeAdapter(TrialResult)
 _PASS = TypeAdapter(QualityPass)
@@ -54,6 +57,7 @@ class Store:
         try:
             for name in ("trials", "quality", "runs", "fits", "cache", "logs", "locks"):
                 (folder / name).mkdir(parents=True, exist_ok=True)
+            self._presence = Presence(folder, folder / "locks" / "writers.lock")
         except OSError as error:
             raise StoreError(
                 f"{folder} cannot be used as a results folder: {error}. Choose another with --out"
@@ -67,18 +71,27 @@ class Store:
         return self.folder / "logs" / f"{trial.id}.log"
 
     def write_result(self, result: TrialResult) -> None:
-        payload = _RESULT.dump_json(result, indent=1)
-        self.write(f"trials/{result.trial.id}.json", payload + b"\n")
+        self.write(f"trials/{result.trial.id}.json", sealed(_RESULT.dump_json(result, indent=1)))
 
     def find(self, trial: Trial, inputs: Mapping[str, str], *, retry: bool = False) -> TrialResult | None:
         """The finished result of this trial over these very inputs; None if there is none to trust.
 
-        A trial that ran out of memory or time is finished too, unless ``retry``; one that was implied never ran.
+        A trial that ran out of memory or time is finished too, unless ``retry``; one that was implied never ran. A
+        damaged one is set aside, which is logged.
         """
         path = self.folder / "trials" / f"{trial.id}.json"
         if not path.exists():
             return None
-        result = read_result(path)
+        try:
+            data = _read(path)
+            if not is_sealed(data) and not _claims_a_seal(data):
+                return None  # of an earlier version, which scored otherwise
+            result = _RESULT.validate_json(opened(data))
+            if result.trial.id != trial.id:
+                raise DamagedError("it is the result of another trial")
+        except ValueError as error:
+            _aside(path, error)
+            return None
         lasting = result.status == "ok" or (result.status in LASTING and result.implied_by is None and not retry)
         return result if lasting and dict(result.inputs) == dict(inputs) else None
 
@@ -92,10 +105,14 @@ class Store:
         return self.folder / "locks" / f"machine-{slug(platform.node())}.lock"
 
     def write_quality(self, made: QualityPass) -> None:
-        """Keep a quality pass: its rankings first, then the record that makes them count."""
+        """Keep a quality pass: its rankings first, then the record that makes them count, with their checksums."""
+        checksums = {}
         for name in _RUNS:
-            self.write(f"quality/{made.key}.{name}.trec", format_run(getattr(made, name), "quality").encode())
-        self.write(f"quality/{made.key}.json", _PASS.dump_json(made, indent=1, exclude=set(_RUNS)) + b"\n")
+            payload = format_run(getattr(made, name), "quality").encode()
+            checksums[name] = sha256_of(payload)
+            self.write(f"quality/{made.key}.{name}.trec", payload)
+        record = _PASS.dump_json(replace(made, checksums=checksums), indent=1, exclude=set(_RUNS))
+        self.write(f"quality/{made.key}.json", sealed(record))
 
     def find_pass(self, key: str, inputs: Mapping[str, str], depth: int) -> QualityPass | None:
         """``find_quality`` without its rankings, which are large."""
@@ -103,26 +120,42 @@ class Store:
         if not path.exists():
             return None
         try:
-            made = _PASS.validate_json(path.read_bytes())
-        except (OSError, ValidationError, ValueError) as error:
-            raise _unreadable_pass(path, error) from error
+            data = _read(path)
+            if not is_sealed(data) and not _claims_a_seal(data):
+                return None  # of an earlier version, which scored otherwise
+            made = _PASS.validate_json(opened(data))
+            if made.key != key:
+                raise DamagedError("it is another pass's")
+        except ValueError as error:
+            _aside(path, error)
+            return None
         return made if dict(made.inputs) == dict(inputs) and made.depth >= depth else None
 
     def find_quality(self, key: str, inputs: Mapping[str, str], depth: int) -> QualityPass | None:
-        """The quality pass of that key over these very inputs, if one went at least to that depth."""
+        """The quality pass of that key over these very inputs, if one went at least to that depth.
+
+        One that is damaged is set aside, which is logged.
+        """
         made = self.find_pass(key, inputs, depth)
         if made is None:
             return None
-        path = self.folder / "quality" / f"{key}.json"
-        try:
-            run, first = (parse_run(path.with_suffix(f".{name}.trec").read_text(encoding="utf-8")) for name in _RUNS)
-        except (OSError, ValueError) as error:
-            raise _unreadable_pass(path, error) from error
-        return replace(made, run=run, first_stage=first)
+        record = self.folder / "quality" / f"{key}.json"
+        runs = {}
+        for name in _RUNS:
+            path = record.with_suffix(f".{name}.trec")
+            try:
+                runs[name] = parse_run(_checked(_read(path), made.checksums.get(name)).decode())
+            except FileNotFoundError:
+                damage.warning("%s is gone, and is made again", path)
+                return None
+            except ValueError as error:
+                _aside(path, error)
+                return None
+        return replace(made, run=runs["run"], first_stage=runs["first_stage"])
 
     def write_fit(self, trial: Trial, inputs: Mapping[str, str], size: int) -> None:
         facts = {"inputs": dict(inputs), "largest_batch_size": size}
-        self.write(f"fits/{trial.id}.json", json.dumps(facts, ensure_ascii=False, indent=1).encode() + b"\n")
+        self.write(f"fits/{trial.id}.json", sealed(json.dumps(facts, ensure_ascii=False, indent=1).encode()))
 
     def find_fit(self, trial: Trial, inputs: Mapping[str, str]) -> int | None:
         """The largest batch size that was found to fit; None if nobody has looked, over these inputs."""
@@ -130,31 +163,60 @@ class Store:
         if not path.exists():
             return None
         try:
-            facts = json.loads(path.read_bytes())
+            facts = json.loads(opened(_read(path)))
             return int(facts["largest_batch_size"]) if facts["inputs"] == dict(inputs) else None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"{path} cannot be read; move it away and run again") from error
+        except (ValueError, KeyError, TypeError) as error:
+            _aside(path, error)
+            return None
 
     def results(self) -> tuple[TrialResult, ...]:
         """Every stored result, oldest first."""
         found = [read_result(path) for path in sorted((self.folder / "trials").glob("*.json"))]
         return tuple(sorted(found, key=lambda result: result.started_at))
 
-    def write_run(self, trial: Trial, dataset: str, key: str, run: Run, suffix: str = "") -> str:
-        """Write a run as TREC lines; returns its path in the folder. Trials of one quality key and depth share it."""
+    def write_run(self, trial: Trial, dataset: str, key: str, run: Run, suffix: str = "") -> tuple[str, str]:
+        """Write a run as TREC lines; returns its path in the folder, and its checksum.
+
+        Trials of one quality key and depth share it.
+        """
         name = f"runs/{slug(dataset)}.{slug(trial.pipeline)}.{key}-{trial.depth}{suffix}.trec"
-        self.write(name, format_run(run, slug(trial.pipeline)).encode())
-        return name
+        payload = format_run(run, slug(trial.pipeline)).encode()
+        self.write(name, payload)
+        return name, sha256_of(payload)
 
-    def write_qrels(self, trial: Trial, facts: Mapping[str, Any], qrels: Qrels) -> str:
-        """Write the judgements of a trial's set as TREC lines, unless they are there; returns their path in the folder.
+    def read_run(self, name: str, result: TrialResult) -> Run:
+        """A ranking of that result. Raises StoreError for one that is not there, or is not what was written."""
+        return parse_run(self.read_text(name, result.checksums.get(name)))
 
-        ``facts`` are what the trial's result says of its set.
+    def lacks(self, result: TrialResult) -> bool:
+        """Whether a ranking of that result is gone, or is not what was written; the latter is set aside and logged."""
+        lacking = False
+        for name, checksum in result.checksums.items():
+            if not name.startswith("runs/"):
+                continue
+            path = self.folder / name
+            try:
+                _checked(_read(path), checksum)
+            except FileNotFoundError:
+                lacking = True
+            except ValueError as error:
+                _aside(path, error)
+                lacking = True
+        return lacking
+
+    def write_qrels(self, trial: Trial, facts: Mapping[str, Any], qrels: Qrels) -> tuple[str, str]:
+        """Write the judgements of a trial's set as TREC lines, unless they are there; as ``write_run``.
+
+        ``facts`` are what the trial's result says of its set. What is there and differs is set aside, and logged.
         """
         name = f"qrels/{set_name(trial, facts)}.qrels"
-        if not (self.folder / name).exists():
-            self.write(name, format_qrels(qrels).encode())
-        return name
+        path, payload = self.folder / name, format_qrels(qrels).encode()
+        if path.exists():
+            if _read(path) == payload:
+                return name, sha256_of(payload)
+            _aside(path, ValueError("it holds other judgements than its set"))
+        self.write(name, payload)
+        return name, sha256_of(payload)
 
     def write_explorer(self, set_name: str, payload: bytes) -> Path:
         """Keep what the explorer shows of the set of that name (``set_name``)."""
@@ -176,16 +238,14 @@ class Store:
         except OSError as error:
             raise StoreError(f"{path} cannot be read ({type(error).__name__}); move it away and run again") from error
 
-    def read_text(self, name: str) -> str:
-        """A file of the folder. Raises StoreError for one that is not there or not text."""
+    def read_text(self, name: str, checksum: str | None = None) -> str:
+        """A file of the folder. Raises StoreError for one that is not there, not text, or of another checksum."""
         try:
-            return (self.folder / name).read_text(encoding="utf-8")
+            return _checked(_read(self.folder / name), checksum).decode()
         except FileNotFoundError as error:
             raise StoreError(f"{self.folder} lacks {name}; run its config again in that folder") from error
-        except (OSError, ValueError) as error:
-            raise StoreError(
-                f"{self.folder / name} cannot be read ({type(error).__name__}); move it away and run again"
-            ) from error
+        except ValueError as error:
+            raise _damaged(self.folder / name, error) from error
 
     def write(self, name: str, payload: bytes) -> Path:
         """Write a file in the folder, whole or not at all."""
@@ -195,7 +255,12 @@ class Store:
             write_atomically(path, payload)
         except OSError as error:
             raise StoreError(
-                f"{path} cannot be written: {error.strerror or error}. Nothing was left half-written"
+                f"{path} cannot be written: {error.strerror or error}. Nothing was left half-written; what was "
+                "finished is kept, and the same command goes on from there"
+            ) from error
+        except UnicodeEncodeError as error:
+            raise StoreError(
+                f"the system has no file name for {name}: its names are {error.encoding}; set LC_ALL=C.UTF-8"
             ) from error
         return path
 
@@ -208,20 +273,6 @@ def open_results(folder: Path) -> Store:
             "such as results/quickstart"
         )
     return Store(folder, to_read=True)
-
-
-def write_atomically(path: Path, payload: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def write_file(path: Path, payload: bytes, option: str) -> None:
@@ -239,18 +290,60 @@ def write_file(path: Path, payload: bytes, option: str) -> None:
 
 
 def read_result(path: Path) -> TrialResult:
+    """A stored result, only looked at. Raises StoreError for one that is not there, or is not what was written."""
     try:
-        return _RESULT.validate_json(path.read_bytes())
-    except (OSError, ValidationError, ValueError) as error:
-        raise StoreError(
-            f"{path} is not a readable trial result ({type(error).__name__}); move it away and run again"
-        ) from error
+        data = _read(path)
+        older = not is_sealed(data) and not _claims_a_seal(data)
+        return _RESULT.validate_json(data if older else opened(data))
+    except FileNotFoundError as error:
+        raise StoreError(f"{path} is gone; run its config into this folder again") from error
+    except ValueError as error:
+        raise _damaged(path, error) from error
 
 
-def _unreadable_pass(path: Path, error: Exception) -> StoreError:
+def _claims_a_seal(data: bytes) -> bool:
+    """Whether a result or pass without a seal is one of those that are written with one."""
+    return b'"checksums"' in data
+
+
+def _read(path: Path) -> bytes:
+    """Raises FileNotFoundError, and StoreError for what is there and cannot be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror or error}; see who may read it") from error
+
+
+def _checked(payload: bytes, checksum: str | None) -> bytes:
+    """The same. Raises DamagedError where it is not of that checksum; one from before there were any has none."""
+    if checksum is not None and sha256_of(payload) != checksum:
+        raise DamagedError("its checksum is another")
+    return payload
+
+
+def _aside(path: Path, error: Exception) -> None:
+    try:
+        aside = set_aside(path)
+    except OSError as refused:
+        raise StoreError(f"{path} is damaged and cannot be set aside: {refused.strerror or refused}") from refused
+    damage.warning("%s is damaged (%s): set aside as %s, and made again", path, _fault(error), aside.name)
+
+
+def _damaged(path: Path, error: Exception) -> StoreError:
     return StoreError(
-        f"{path} or a ranking beside it cannot be read ({type(error).__name__}); move it away and run again"
+        f"{path} is damaged ({_fault(error)}); run its config into this folder again: what is damaged is set aside "
+        "and made again, and nothing else is run"
     )
+
+
+def _fault(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return "it is cut off or of another version"
+    if isinstance(error, UnicodeDecodeError | KeyError | TypeError):
+        return "it is not what was written"
+    return str(error)
 
 
 def slug(text: str) -> str:
@@ -295,9 +388,11 @@ def format_run(run: Run, tag: str) -> str:
 
 
 def parse_run(text: str) -> dict[str, Ranking]:
-    """The inverse of ``format_run``, in the order of the lines."""
+    """The inverse of ``format_run``, in the order of the lines. Raises ValueError for what that does not write."""
     run: dict[str, list[ScoredDoc]] = {}
     for line in text.removesuffix("\n").split("\n") if text else ():
         query_id, _, doc_id, _, score, _ = line.split(" ")
-        run.setdefault(query_id, []).append(ScoredDoc(doc_id, as_float32(float(score))))
+        if not math.isfinite(value := as_float32(float(score))):
+            raise ValueError(f"the score {score} is no number")
+        run.setdefault(query_id, []).append(ScoredDoc(doc_id, value))
     return {query_id: tuple(ranking) for query_id, ranking in run.items()}

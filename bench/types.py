@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -24,11 +25,33 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 # ---------------------------------------------------------------------------------------------------- errors
 
+LONGEST_MESSAGE = 2_000
+"""Characters of a message; of a longer one the middle is left out, for the end says what to do."""
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What moves a terminal's cursor, turns its text round or cannot be encoded."""
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks, with what nobody could see or print escaped, and at most ``LONGEST_MESSAGE``."""
+    if not text.isprintable():
+        text = re.sub(r"[ \t]*[\r\n]\s*", " ", text.strip())
+        text = _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    if len(text) > LONGEST_MESSAGE:
+        half = LONGEST_MESSAGE // 2 - 20
+        text = f"{text[:half]} […{len(text) - 2 * half:,} more…] {text[-half:]}"
+    return text
+
 
 class RerankBenchError(Exception):
-    """Something the user can mend. The message says what was given, what was expected and what to do."""
+    """Something the user can mend. The message says what was given, what was expected and what to do.
+
+    As text it is one line that can be printed anywhere, however long or odd what it quotes: see ``one_line``.
+    """
 
     exit_code: ClassVar[int] = 1
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class ConfigError(RerankBenchError):
@@ -250,6 +273,7 @@ class Trial:
     ``batch_size`` max is the largest that fits, which the runner searches for. ``scenarios`` are the measurements of
     speed to be taken, none of them where quality alone is asked for; the fields that begin with ``server`` describe the
     third of them (see ``bench.serving.load``).
+    ``trust_remote_code`` has code run that comes with a model, for the embedder and for the engines that take it.
     ``memory_limit_mb`` bounds the trial's process, ``node`` names the kind of machine that a cluster runs it on.
     Paths are as written in the config, relative to its folder, so that a trial has one id on every machine.
     ``max_queries`` judges a seeded sample of the queries; None judges them all.
@@ -286,6 +310,7 @@ class Trial:
     timeout_s: float = 60.0
     # both
     hub: Hub = "huggingface"
+    trust_remote_code: bool = False
     device: str = "auto"
     dtype: Dtype = "auto"
     threads: int | None = None
@@ -312,11 +337,11 @@ class Trial:
     @property
     def said(self) -> dict[str, Any]:
         """Field -> value, without those that were added to trials later and play no part in this one."""
-        return {name: value for name, value in asdict(self).items() if name not in _ADDED or value is not None}
+        return {name: value for name, value in asdict(self).items() if name not in _ADDED or value != _ADDED[name]}
 
 
-_ADDED = ("candidates", "instruction_field")
-"""Fields of a trial that results of earlier versions lack. None, where they play no part, leaves the id as it was."""
+_ADDED = {"candidates": None, "instruction_field": None, "trust_remote_code": False}
+"""Fields of a trial that results of earlier versions lack, with their defaults, which leave the id as it was."""
 
 
 def canonical_json(value: Any) -> str:
@@ -367,7 +392,8 @@ class Cost:
     ``energy_j`` was used by the whole processor or device during the offline rounds. ``work`` counts one offline round,
     ``model_flops`` are the operations which that round's prompts need when each is computed alone and whole, and
     ``peak_flops_per_s`` is the matrix product's rate, measured on this device in this number format.
-    ``unmeasured`` says of a field that is None why.
+    ``unmeasured`` says of a field that is None why. ``throttled`` is by how much the system's own counters of
+    throttling rose meanwhile (``bench.machine.throttling.throttled``); one that it lacks is left out.
     """
 
     load_s: float
@@ -391,6 +417,7 @@ class Cost:
     model_flops: float | None = None
     peak_flops_per_s: float | None = None
     unmeasured: Mapping[str, str] = field(default_factory=dict)
+    throttled: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -430,7 +457,7 @@ class QualityPass:
 
     ``cut_pairs`` counts, for the queries that have any, the candidates that were cut to fit; None where the engine
     cannot know. ``seconds`` is how long scoring took, the first stage aside; ``environment`` and ``notes`` are the
-    process's. Older passes have none of these.
+    process's; ``checksums`` are the sha256 of both rankings as the store has them. Older passes have none of these.
     """
 
     key: str
@@ -447,6 +474,7 @@ class QualityPass:
     seconds: float | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    checksums: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -468,7 +496,8 @@ class TrialResult:
 
     Another file or another library means another result. ``quality`` is None where there is none to be had: the
     weights are random, or the pairs are drawn. ``implied_by`` is the id of the smaller trial that ran out of memory, so
-    that this one was not tried.
+    that this one was not tried. ``run_file`` is where its ranking lies in the results folder; ``checksums`` are the
+    sha256 of it, of the first stage's and of the judgements, by path there (older results have none).
     """
 
     trial: Trial
@@ -481,6 +510,7 @@ class TrialResult:
     agreement: Agreement | None = None
     implied_by: str | None = None
     run_file: str | None = None
+    checksums: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     started_at: str = ""

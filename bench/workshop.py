@@ -26,7 +26,7 @@ from bench.prepare import Prepared, can_be_judged
 from bench.process import Place, Returned, ThisMachine
 from bench.rerankers import engine_class
 from bench.store import LASTING, Store, parse_run
-from bench.types import Cost, ModelError, Progress, QualityPass, Run, Trial, TrialResult, Work
+from bench.types import Cost, Dataset, ModelError, Progress, QualityPass, Run, Trial, TrialResult, Work
 
 Done = Callable[[TrialResult, bool], None]
 """Told a result, and whether it was found in the store."""
@@ -81,11 +81,14 @@ class Workshop:
         """The result, written to the store, and whether it was there before."""
         item, fault = self._with_batch_that_fits(asked)
         result = fault or self.store.find(item.trial, item.inputs, retry=self.retry)
+        if result is not None and fault is None:
+            result = self._mended(item, result)
         found = result is not None and fault is None
         if result is None:
             result = self._implied(item) or self._measured(item)
         if result.quality is not None and item.dataset is not None:
-            self.store.write_qrels(result.trial, result.dataset, item.dataset.qrels)
+            name, checksum = self.store.write_qrels(result.trial, result.dataset, item.dataset.qrels)
+            result = replace(result, checksums={**result.checksums, name: checksum})
         if not found:
             self.store.write_result(result)
         if result.status == "oom" and result.implied_by is None:
@@ -107,10 +110,8 @@ class Workshop:
         if (broken := self.broken.get(quality_key(item.trial))) is not None:
             said = f"the quality pass that it shares ended as {broken.status}: {broken.message}"
             return replace(_unmeasured(item), status=broken.status, message=said)
-        returned = self._run(item, Job(
-            item.trial, self.plan.base, self.store.cache.resolve(), passes, self._depth(item),
-            self.peaks.get(_peak_key(item.trial)) if self.runs_here or item.trial.node else None,
-        ))  # fmt: skip
+        peak = self.peaks.get(_peak_key(item.trial)) if self.runs_here or item.trial.node else None
+        returned = self._run(item, replace(self._job(item, passes, self._depth(item)), peak_flops_per_s=peak))
         report = returned.report
         result = replace(
             _unmeasured(item),
@@ -168,8 +169,7 @@ class Workshop:
 
     def _load_cold(self, item: Prepared) -> None:
         """Load the models once from disk, where no quality pass does."""
-        job = Job(item.trial, self.plan.base, self.store.cache.resolve(), ("load",), item.trial.depth)
-        report = self._run(item, job, "cold load: ").report
+        report = self._run(item, self._job(item, ("load",), item.trial.depth), "cold load: ").report
         self.cold[quality_key(item.trial)] = report.cold_load_s, report.cold_reason
 
     def _quality_pass(self, item: Prepared) -> QualityPass | None:
@@ -178,8 +178,10 @@ class Workshop:
         own = engine_class(item.trial.engine).own_batch_size if item.trial.reranker else None
         for size in dict.fromkeys((own, 1)):
             trial = replace(item.trial, batch_size=size, token_budget=None, memory_limit_mb=None)
-            job = Job(trial, self.plan.base, self.store.cache.resolve(), ("quality",), self._depth(item))
-            returned = self._run(replace(item, trial=trial), job, "quality: ", f"quality-{key}")
+            other = replace(item, trial=trial)
+            returned = self._run(
+                other, self._job(other, ("quality",), self._depth(item)), "quality: ", f"quality-{key}"
+            )
             if returned.report.status == "ok":
                 return self._kept(item, returned)
             if returned.report.status != "oom":
@@ -240,15 +242,27 @@ class Workshop:
             result = replace(result, agreement=agree(timed, reference, made.unit))
         if item.dataset is None or not made.complete:
             return replace(result, warnings=tuple(warnings))
-        run, first_stage = at_depth(made.run, made.first_stage, trial.depth), made.first_stage
-        run_file = self.store.write_run(trial, item.dataset.name, key, run)
-        if trial.reranker is not None:
-            cut = {query_id: ranking[: trial.depth] for query_id, ranking in first_stage.items()}
-            self.store.write_run(trial, item.dataset.name, key, cut, ".first-stage")
+        run = at_depth(made.run, made.first_stage, trial.depth)
+        result = self._with_runs(item.dataset, result, made)
         self._let_it_time()
-        quality = judge(trial, item.dataset, run, first_stage, made.work)
-        result = replace(result, quality=quality, run_file=run_file)
+        result = replace(result, quality=judge(trial, item.dataset, run, made.first_stage, made.work))
         return replace(result, warnings=(*warnings, *doubts(result, item.dataset, run)))
+
+    def _with_runs(self, dataset: Dataset, result: TrialResult, made: QualityPass) -> TrialResult:
+        """The result with its rankings written, and their names and checksums in it."""
+        trial, key = result.trial, made.key
+        kept = [self.store.write_run(trial, dataset.name, key, at_depth(made.run, made.first_stage, trial.depth))]
+        if trial.reranker is not None:
+            cut = {query_id: ranking[: trial.depth] for query_id, ranking in made.first_stage.items()}
+            kept.append(self.store.write_run(trial, dataset.name, key, cut, ".first-stage"))
+        return replace(result, run_file=kept[0][0], checksums={**result.checksums, **dict(kept)})
+
+    def _mended(self, item: Prepared, result: TrialResult) -> TrialResult | None:
+        """A found result whose rankings are there; where one was not, from its quality pass, or None without it."""
+        if item.dataset is None or not self.store.lacks(result):
+            return result
+        made = self.store.find_quality(quality_key(item.trial), item.inputs, item.trial.depth)
+        return None if made is None else self._with_runs(item.dataset, result, made)
 
     def _with_batch_that_fits(self, item: Prepared) -> tuple[Prepared, TrialResult | None]:
         """The trial with ``batch_size: max`` replaced by the largest that fits; or the result that none does."""
@@ -275,9 +289,12 @@ class Workshop:
 
     def _attempt(self, item: Prepared, batch: int) -> Report:
         """One forward pass of so many documents, in a process that may die of it."""
-        trial = replace(item.trial, batch_size=batch)
-        job = Job(trial, self.plan.base, self.store.cache.resolve(), ("fit",), trial.depth)
-        return self._run(replace(item, trial=trial), job, f"does {batch} fit: ").report
+        other = replace(item, trial=replace(item.trial, batch_size=batch))
+        return self._run(other, self._job(other, ("fit",), item.trial.depth), f"does {batch} fit: ").report
+
+    def _job(self, item: Prepared, passes: tuple[Pass, ...], depth: int) -> Job:
+        cache = self.store.cache.resolve()
+        return Job(item.trial, self.plan.base, cache, passes, depth, inputs=item.inputs, since=item.found_at)
 
     def _run(self, item: Prepared, job: Job, what: str = "", log_name: str = "") -> Returned:
         """Run a job where jobs run, and keep what its libraries wrote."""

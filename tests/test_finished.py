@@ -43,7 +43,7 @@ def test_what_is_lost_or_damaged_is_named(tmp_path: Path) -> None:
         finished_results(folder_of(tmp_path / "empty", wanted=()))
     for damage in ("{", '{"trials": 3, "config": "", "command": ""}', '{"config": ""}'):
         (folder_of(tmp_path / "damaged", "a", wanted=("a",)) / REPRODUCE).write_text(damage)
-        with pytest.raises(StoreError, match=r"run\.json cannot be read"):
+        with pytest.raises(StoreError, match=r"run\.json is damaged"):
             finished_results(tmp_path / "damaged")
 
 

@@ -48,7 +48,7 @@ def test_run_files_bring_every_score_back_exactly(scored: dict[str, dict[str, fl
 
 
 def test_run_files_are_what_trec_tools_read(tmp_path: Path) -> None:
-    name = Store(tmp_path).write_run(RESULT.trial, "Set A", "key", {"q1": rank([("d1", 0.5), ("d2", 0.25)])})
+    name, _ = Store(tmp_path).write_run(RESULT.trial, "Set A", "key", {"q1": rank([("d1", 0.5), ("d2", 0.25)])})
     assert name == "runs/set-a.三-stages.key-100.trec"
     assert (tmp_path / name).read_text() == "q1 Q0 d1 1 0.5 三-stages\nq1 Q0 d2 2 0.25 三-stages\n"
 
@@ -62,14 +62,15 @@ def test_judgements_are_brought_back_in_their_order(qrels: dict[str, dict[str, i
 
 def test_judgements_are_written_once_for_a_set_its_split_and_its_sample(tmp_path: Path) -> None:
     store, facts = Store(tmp_path), {"name": "Set A", "split": "dev", "checksum": "sha256:0123456789"}
-    name = store.write_qrels(RESULT.trial, facts, {"q1": {"d1": 2, "d2": 0}})
+    name, _ = store.write_qrels(RESULT.trial, facts, {"q1": {"d1": 2, "d2": 0}})
     assert name == "qrels/set-a.dev.01234567.qrels"
     assert (tmp_path / name).read_text() == "q1 0 d1 2\nq1 0 d2 0\n"
-    store.write_qrels(RESULT.trial, facts, {"q1": {"d1": 1}})
-    assert "d1 2" in store.read_text(name), "the name holds the checksum: what is there is the same"
+    written = (tmp_path / name).stat().st_mtime_ns
+    store.write_qrels(RESULT.trial, facts, {"q1": {"d1": 2, "d2": 0}})
+    assert (tmp_path / name).stat().st_mtime_ns == written, "the name holds the checksum: what is there is the same"
     sample = replace(RESULT.trial, max_queries=50, seed=3)
-    assert store.write_qrels(sample, facts, {"q1": {"d1": 2}}) == "qrels/set-a.dev.50-seed-3.01234567.qrels"
-    assert store.write_qrels(RESULT.trial, {**facts, "checksum": "sha256:ff"}, {"q1": {"d1": 2}}) != name
+    assert store.write_qrels(sample, facts, {"q1": {"d1": 2}})[0] == "qrels/set-a.dev.50-seed-3.01234567.qrels"
+    assert store.write_qrels(RESULT.trial, {**facts, "checksum": "sha256:ff"}, {"q1": {"d1": 2}})[0] != name
 
 
 def test_a_damaged_result_is_named(tmp_path: Path) -> None:
@@ -77,8 +78,9 @@ def test_a_damaged_result_is_named(tmp_path: Path) -> None:
     store.write_result(RESULT)
     path = tmp_path / "trials" / f"{RESULT.trial.id}.json"
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(StoreError, match=r"\.json is not a readable trial result .* move it away"):
+    with pytest.raises(StoreError, match=r"\.json is damaged .* run its config into this folder again"):
         store.results()
+    assert path.exists(), "who only reads moves nothing"
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

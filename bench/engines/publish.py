@@ -24,8 +24,9 @@ from bench.engines.figure import figures
 from bench.engines.prepare import identity, prepare
 from bench.engines.race import Tell, run_race
 from bench.engines.results import FILE, Outcome, dump_outcome, read_outcome
-from bench.store import slug, write_atomically
+from bench.store import slug
 from bench.types import StoreError
+from bench.whole import write_atomically
 
 
 def run_benchmark(

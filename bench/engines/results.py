@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from bench.machine.peak import PeakSample
+from bench.sealed import is_sealed, opened, sealed
 from bench.types import ScoreUnit, StoreError, Work
 
 Fate = Literal["ok", "unavailable", "oom", "timeout", "failed"]
@@ -112,7 +113,7 @@ def said_setting(setting: Mapping[str, int]) -> str:
 
 
 def dump_outcome(outcome: Outcome) -> bytes:
-    return _OUTCOME.dump_json(outcome, indent=1) + b"\n"
+    return sealed(_OUTCOME.dump_json(outcome, indent=1))
 
 
 def read_outcome(folder: Path) -> Outcome | None:
@@ -121,8 +122,9 @@ def read_outcome(folder: Path) -> Outcome | None:
     if not path.exists():
         return None
     try:
-        return _OUTCOME.validate_json(path.read_bytes())
-    except (OSError, ValidationError, ValueError) as error:
+        data = path.read_bytes()
+        return _OUTCOME.validate_json(opened(data) if is_sealed(data) else data)  # those of earlier versions have none
+    except (OSError, ValueError) as error:
         raise StoreError(
-            f"{path} is not a readable benchmark ({type(error).__name__}); move it away, or choose another --out"
+            f"{path} is damaged, or not a benchmark ({type(error).__name__}); move it away, or choose another --out"
         ) from error

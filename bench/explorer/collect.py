@@ -10,7 +10,7 @@ from bench.explorer.reading import Reader
 from bench.keys import quality_key
 from bench.prepare import Prepared
 from bench.report.groups import in_common, primary, variants
-from bench.store import Store, parse_run, set_name
+from bench.store import Store, set_name
 from bench.study.file import StudyFile
 from bench.study.run import Inputs, Studied
 from bench.types import Dataset, Progress, RerankBenchError, Run, Trial, TrialResult
@@ -112,11 +112,11 @@ def _most_telling(groups: list[list[Ran]]) -> list[list[Ran]]:
 
 def _pipeline(group: Sequence[Ran], measure: str, said: Mapping[str, str], store: Store, base: Path) -> Pipeline:
     item, result = group[0]
-    trial, run_file = result.trial, str(result.run_file)
+    trial = result.trial
     made = store.find_pass(quality_key(trial), item.inputs, trial.depth)
 
     def run() -> Run:
-        return parse_run(store.read_text(run_file))
+        return store.read_run(str(result.run_file), result)
 
     return Pipeline(
         _name(group, said),

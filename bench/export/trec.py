@@ -27,7 +27,7 @@ def files(source: Source, note: Note) -> Iterator[File]:
         of_set = set_name(result.trial, result.dataset)
         if of_set not in seen:
             seen.add(of_set)
-            yield from _qrels(store, of_set, note)
+            yield from _qrels(store, result, of_set, note)
         yield from _runs(store, result, of_set)
     for why, trials in without.items():
         more = f" and {plural(len(trials) - 1, 'other trial')}" if len(trials) > 1 else ""
@@ -38,7 +38,7 @@ def _why_none(result: TrialResult) -> str:
     return "nothing there can be judged" if result.status == "ok" else f"ended as {result.status}"
 
 
-def _qrels(store: Store, of_set: str, note: Note) -> Iterator[File]:
+def _qrels(store: Store, result: TrialResult, of_set: str, note: Note) -> Iterator[File]:
     name = f"qrels/{of_set}.qrels"
     if not (store.folder / name).exists():
         note(
@@ -46,7 +46,7 @@ def _qrels(store: Store, of_set: str, note: Note) -> Iterator[File]:
             "nothing is measured twice, and they are added."
         )
         return
-    text = store.read_text(name)
+    text = store.read_text(name, result.checksums.get(name))
     try:
         yield File(name, format_qrels(parse_qrels(text)).encode())
     except ValueError as error:
@@ -60,7 +60,7 @@ def _runs(store: Store, result: TrialResult, of_set: str) -> Iterator[File]:
     if result.trial.reranker is not None:
         stages[".first-stage"] = str(PurePosixPath(kept).with_suffix(".first-stage.trec"))
     for suffix, name in stages.items():
-        text = store.read_text(name)
+        text = store.read_text(name, result.checksums.get(name))
         try:
             run = parse_run(text)
         except ValueError as error:

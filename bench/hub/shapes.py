@@ -19,14 +19,16 @@ import hashlib
 import json
 import logging
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from bench.folders import cache_root
 from bench.types import ModelError
+from bench.whole import folder_for, remove_unfinished
 
 SEED = 0
 RECIPE = 1
@@ -141,30 +143,33 @@ def shape_checkpoint(name: str, tokenizer: Path) -> Path:
     folder = shapes_folder() / f"{name}-seed{SEED}-recipe{RECIPE}"
     if folder.is_dir():
         return folder
+    from safetensors import SafetensorError
+
     size = shape.weights * BYTES_PER_WEIGHT
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(folder.parent).free
-        if free < size * 1.05:
-            raise ModelError(
-                f"random weights of the shape {name} take {size / 1e9:.1f} GB, and {folder.parent} has "
-                f"{free / 1e9:.1f} GB left; set RERANKBENCH_CACHE to a folder with more room"
-            )
-        log.warning("making random weights of the shape %s (%.1f GB) in %s, once", name, size / 1e9, folder)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}.") as held:
-            made = Path(held) / "checkpoint"
-            made.mkdir()
-            _write(shape, name, made, tokenizer)
-            if not folder.is_dir():  # another process may have been quicker; both made the same
-                made.rename(folder)
-    except OSError as error:
-        if folder.is_dir():
-            return folder
+        with FileLock(folder.with_name(f".{folder.name}.lock")):
+            remove_unfinished(folder)  # of a process that died; the lock says that no other is at it
+            if not folder.is_dir():  # nor was another one quicker
+                _check_room(name, size, folder.parent)
+                log.warning("making random weights of the shape %s (%.1f GB) in %s, once", name, size / 1e9, folder)
+                with folder_for(folder) as made:
+                    _write(shape, name, made, tokenizer)
+    except (OSError, SafetensorError) as error:
         raise ModelError(
-            f"random weights of the shape {name} ({size / 1e9:.1f} GB) cannot be written to {folder.parent}: "
-            f"{error.strerror or error}. Set RERANKBENCH_CACHE to a folder that can be written"
+            f"random weights of the shape {name} ({size / 1e9:.1f} GB) cannot be written to {folder.parent}: {error}. "
+            "Set RERANKBENCH_CACHE to a folder that can be written and has room"
         ) from error
     return folder
+
+
+def _check_room(name: str, size: int, folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < size * 1.05:
+        raise ModelError(
+            f"random weights of the shape {name} take {size / 1e9:.1f} GB, and {folder} has {free / 1e9:.1f} GB left; "
+            "set RERANKBENCH_CACHE to a folder with more room"
+        )
 
 
 def _write(shape: Shape, name: str, folder: Path, tokenizer: Path) -> None:

@@ -13,9 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import shutil
-import tempfile
 import unicodedata
 from array import array
 from collections.abc import Iterator, Sequence
@@ -26,10 +23,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from bench import SCORING
 from bench.retrievers import tokens
 from bench.types import Document, StoreError, canonical_json
-
-log = logging.getLogger(__name__)
+from bench.whole import damage, folder_for, set_aside
 
 KEPT = "kept.json"
 LIBRARIES = ("bm25s", "rjieba", "PyStemmer")
@@ -98,7 +95,10 @@ def kept(parent: Path, checksum: str, corpus: Sequence[Document]) -> tuple[Any, 
 def _name(checksum: str) -> str:
     rule = hashlib.sha256(Path(tokens.__file__).read_bytes()).hexdigest()
     versions = [f"{name} {version(name)}" for name in LIBRARIES]
-    made_of = {"corpus": checksum, "rule": rule, "versions": versions, "unicode": unicodedata.unidata_version}
+    made_of = {
+        "corpus": checksum, "rule": rule, "versions": versions, "unicode": unicodedata.unidata_version,
+        "scoring": SCORING,
+    }  # fmt: skip
     return hashlib.sha256(canonical_json(made_of).encode()).hexdigest()
 
 
@@ -117,25 +117,16 @@ def _load(folder: Path) -> Any:
             raise ValueError("its checksums are others")
         return _mapped(folder)
     except (OSError, ValueError, LookupError, TypeError) as error:
-        log.warning("the index in %s is damaged (%s): set aside, and made anew", folder, error)
+        damage.warning("the index in %s is damaged (%s): set aside, and made anew", folder, error)
         with suppress(OSError):
-            shutil.rmtree(folder.with_name(folder.name + ".damaged"), ignore_errors=True)
-            folder.rename(folder.with_name(folder.name + ".damaged"))
+            set_aside(folder)
         return None
 
 
 def _save(model: Any, folder: Path) -> None:
-    """Have ``folder`` appear whole. Where another process was faster, its index is as good."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".writing-") as held:
-        made = Path(held) / "index"
+    with folder_for(folder) as made:
         model.save(made, show_progress=False)
         (made / KEPT).write_text(canonical_json(_checksums(made)), encoding="utf-8")
-        try:
-            made.rename(folder)
-        except OSError:
-            if not (folder / KEPT).exists():
-                raise
 
 
 def _checksums(folder: Path) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """A set in another form -> a folder in BEIR layout, made once for the same mapping over the same contents.
 
 The folder is ``converted/KEY`` among the fetched sets, KEY a hash of the mapping and of every source file's sha256, so
-a changed file makes another folder. ``conversion.json`` in it, written last, says what was odd on the way. A lock keeps
-a second process waiting that wants the same.
+a changed file makes another folder. ``conversion.json`` in it, written last, says what was odd on the way, and the
+checksum of each file: a folder that is not what was written is set aside, logged, and made anew. A lock keeps a
+second process waiting that wants the same.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from filelock import FileLock
 from bench.data.card import Card
 from bench.data.notices import Tally
 from bench.folders import datasets_folder
+from bench.sealed import opened, sealed
 from bench.sources import trec
 from bench.sources.files import sha256_of
 from bench.sources.hub import UNPINNED, Fetch, fetch_from_hub, hub_parts
@@ -29,8 +31,9 @@ from bench.sources.reranking import reranking_parts
 from bench.sources.spec import HubSpec, RerankingSpec, Spec, TableFile, TablesSpec, TrecSpec, spec_name
 from bench.sources.tabular import tabular_parts
 from bench.types import DataError, Notice, Progress, StoreError, canonical_json
+from bench.whole import damage, set_aside, write_atomically
 
-VERSION = 1
+VERSION = 2
 """Of what conversion makes of a source; another one is converted anew."""
 RECORD = "conversion.json"
 """Beside the set; a folder without one was never finished."""
@@ -60,7 +63,7 @@ def converted(spec: Spec, base: Path, tell: Progress) -> Converted:
         tell(f"convert {spec.name}", 0, 0)
         _convert(spec, source, folder)
 
-    return _made_once(_key(spec, source.files), convert)
+    return _made_once(_key(spec, source), convert)
 
 
 def _made_once(key: str, convert: Callable[[Path], None]) -> Converted:
@@ -68,6 +71,9 @@ def _made_once(key: str, convert: Callable[[Path], None]) -> Converted:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f"{key}.lock")):
+            if (folder / RECORD).exists() and (fault := _fault(folder)) is not None:
+                damage.warning("the converted set in %s is damaged (%s): set aside, and made anew", folder, fault)
+                set_aside(folder)
             if not (folder / RECORD).exists():
                 convert(folder)
     except OSError as error:
@@ -78,18 +84,35 @@ def _made_once(key: str, convert: Callable[[Path], None]) -> Converted:
     return Converted(folder, _recorded(folder))
 
 
+def _fault(folder: Path) -> str | None:
+    """What is not as it was when the set was converted, in words, or None."""
+    try:
+        stated = dict(json.loads(opened((folder / RECORD).read_bytes())).get("checksums") or {})
+        found = {name: sha256_of(folder / name) for name in stated}
+    except FileNotFoundError as error:
+        return f"{Path(error.filename).name} is gone"
+    except (ValueError, TypeError, AttributeError):
+        return f"{RECORD} is not what was written"
+    changed = sorted(name for name, checksum in stated.items() if found[name] != checksum)
+    return f"another checksum: {', '.join(changed)}" if changed else None
+
+
 # ------------------------------------------------------------------------------------------------------ sources
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """The files that a set is read from (none: its mapping says all, as a pinned revision does), and how to read it."""
+    """The files that a set is read from (none: its mapping says all, as a pinned revision does), and how to read it.
+
+    ``shares`` is how many of the files each part of the set has, where patterns may part the same files otherwise.
+    """
 
     files: Sequence[Path]
     read: Callable[[], Parts]
     origin: str
     revision: str = "not stated"
     notices: tuple[Notice, ...] = ()
+    shares: tuple[int, ...] = ()
 
 
 def _source(spec: Spec, base: Path, tell: Progress) -> _Source:
@@ -120,7 +143,7 @@ def _trec_source(spec: TrecSpec, base: Path) -> _Source:
         )
 
     files = [*docs, *topics, *(path for paths in qrels.values() for path in paths)]
-    return _Source(files, read, _names(files))
+    return _Source(files, read, _names(files), shares=(len(docs), len(topics), *map(len, qrels.values())))
 
 
 def _tables_source(spec: TablesSpec, base: Path) -> _Source:
@@ -144,14 +167,17 @@ def _hub_source(spec: HubSpec, fetch: Fetch) -> _Source:
 
 def located(file: str, base: Path) -> list[Path]:
     """The file, or the files of a pattern, in order; they start from ``base``. Raises DataError for none."""
-    path = Path(file).expanduser()
-    if not any(mark in file for mark in "*?["):
-        whole = (base / path).resolve()
-        if not whole.exists():
-            raise DataError(f"there is no such file; {_beside(whole)}", whole)
-        return [whole]
-    root = Path(path.anchor) if path.is_absolute() else base
-    found = sorted(each.resolve() for each in root.glob(str(path.relative_to(path.anchor))) if each.is_file())
+    try:
+        path = Path(file).expanduser()
+        if not any(mark in file for mark in "*?["):
+            whole = (base / path).resolve()
+            if not whole.exists():
+                raise DataError(f"there is no such file; {_beside(whole)}", whole)
+            return [whole]
+        root = Path(path.anchor) if path.is_absolute() else base
+        found = sorted(each.resolve() for each in root.glob(str(path.relative_to(path.anchor))) if each.is_file())
+    except (OSError, RuntimeError, ValueError, IndexError) as error:  # a NUL, a link to itself, a user that is none
+        raise DataError(f"{file!r} is no path that can be looked up: {error}", base) from error
     if not found:
         raise DataError(f"no file is called {file!r}; paths start from the config's folder", base)
     return found
@@ -187,10 +213,10 @@ def _names(paths: Sequence[Path]) -> str:
 # --------------------------------------------------------------------------------------------------- converting
 
 
-def _key(spec: Spec, files: Sequence[Path]) -> str:
+def _key(spec: Spec, source: _Source) -> str:
     facts = {
-        "version": VERSION, "set": spec_name(_without_paths(spec)),
-        "files": [[path.name, sha256_of(path)] for path in files],
+        "version": VERSION, "set": spec_name(_without_paths(spec)), "shares": source.shares,
+        "files": [[path.name, sha256_of(path)] for path in source.files],
     }  # fmt: skip
     return hashlib.sha256(canonical_json(facts).encode(errors="surrogateescape")).hexdigest()[:24]
 
@@ -216,15 +242,14 @@ def _convert(spec: Spec, source: _Source, folder: Path) -> None:
 
 
 def _record(folder: Path, origin: str, files: Sequence[Path], notices: Sequence[Notice]) -> None:
+    made = sorted(path for path in folder.rglob("*") if path.is_file())
     record = {
         "from": origin,
         "files": [path.name for path in files],
         "notices": [[notice.message, notice.count, notice.example] for notice in notices],
+        "checksums": {path.relative_to(folder).as_posix(): sha256_of(path) for path in made},
     }
-    text = json.dumps(record, ensure_ascii=False, indent=1)
-    half = folder / f".{RECORD}"
-    half.write_text(text + "\n", encoding="utf-8")
-    half.replace(folder / RECORD)
+    write_atomically(folder / RECORD, sealed(json.dumps(record, ensure_ascii=False, indent=1).encode(errors="replace")))
 
 
 def _write_candidates(folder: Path) -> None:
@@ -240,7 +265,7 @@ def _write_candidates(folder: Path) -> None:
 
 def _recorded(folder: Path) -> tuple[Notice, ...]:
     try:
-        record: Mapping[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        record: Mapping[str, Any] = json.loads(opened((folder / RECORD).read_bytes()))
         return tuple(Notice(str(message), int(count), str(example)) for message, count, example in record["notices"])
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise StoreError(f"{folder / RECORD} cannot be read; remove its folder and run again") from error

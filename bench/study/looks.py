@@ -4,18 +4,19 @@ Every comparison on test is a look. Whoever tries one instruction after the othe
 them is better has chosen on test, and the p-value of the last try knows nothing of the others. So the number of looks
 is planned before the first one (one, if nobody says), every p-value is adjusted for all that were planned, and a look
 beyond the plan is refused. The record is ``DIR/looks.json``; it is written before a look, so that a run that dies in
-the middle has looked.
+the middle has looked. It is the one file of a folder that cannot be made again: a damaged one stops the study.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
+from bench.sealed import opened, sealed
 from bench.store import Store
 from bench.types import StoreError
 
@@ -40,7 +41,13 @@ class Look:
     at: str
 
 
-_LOOKS = TypeAdapter(tuple[Look, ...])
+@dataclass(frozen=True, slots=True)
+class _Record:
+    looks: tuple[Look, ...]
+
+
+_RECORD = TypeAdapter(_Record | tuple[Look, ...])
+"""The latter in folders of earlier versions."""
 
 
 def read_looks(store: Store) -> tuple[Look, ...]:
@@ -49,11 +56,14 @@ def read_looks(store: Store) -> tuple[Look, ...]:
     if not path.exists():
         return ()
     try:
-        return _LOOKS.validate_json(path.read_bytes())
-    except (OSError, ValidationError, ValueError) as error:
+        data = path.read_bytes()
+        record = _RECORD.validate_json(data if data.startswith(b"[") else opened(data))
+    except (OSError, ValueError) as error:
         raise StoreError(
-            f"{path} cannot be read, so nobody knows how often the test sets have been looked at; use another --out"
+            f"{path} is damaged or cannot be read, so nobody knows how often the test sets have been looked at; bring "
+            "it back from a copy, or use another --out"
         ) from error
+    return record.looks if isinstance(record, _Record) else record
 
 
 def at_test_set(looks: Sequence[Look], test_set: str) -> int:
@@ -82,8 +92,8 @@ def record(store: Store, look: Look) -> None:
         looks = read_looks(store)
         if look.arm in {each.arm for each in of_question(looks, look.test_set, look.question, look.baseline)}:
             return
-        payload = json.dumps(_LOOKS.dump_python((*looks, look), mode="json"), ensure_ascii=False, indent=1)
-        store.write(FILE, payload.encode() + b"\n")
+        payload = json.dumps({"looks": [asdict(each) for each in (*looks, look)]}, ensure_ascii=False, indent=1)
+        store.write(FILE, sealed(payload.encode()))
 
 
 def now() -> str:

@@ -47,7 +47,7 @@ def keep(store: Store, dataset: Dataset, trial: Trial, run: Mapping[str, Any]) -
     store.write_quality(made)
     item = Prepared(trial, dataset, dataset_facts(dataset), {})
     quality = judge(trial, dataset, run, run, Work())
-    run_file = store.write_run(trial, dataset.name, made.key, run)
+    run_file, _ = store.write_run(trial, dataset.name, made.key, run)
     return item, TrialResult(trial, "ok", dataset=item.facts, quality=quality, run_file=run_file)
 
 

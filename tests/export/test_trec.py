@@ -106,7 +106,16 @@ def test_a_damaged_file_is_named(kind: str, make: Callable[..., Path], tmp_path:
     folder = make({})
     (path,) = (folder / kind).iterdir()
     path.write_text("q1 0\n", encoding="utf-8")
-    with pytest.raises(StoreError, match=f"{path.name} is damaged; move it away and run the config again"):
+    with pytest.raises(StoreError, match=rf"{path.name} is damaged.* run .*again"):
+        exported(folder, tmp_path / "out")
+
+
+def test_a_ranking_that_is_not_the_one_that_was_judged_is_refused(make: Callable[..., Path], tmp_path: Path) -> None:
+    folder = make({})
+    (path,) = (folder / "runs").iterdir()
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    path.write_text("".join(reversed(lines)), encoding="utf-8")
+    with pytest.raises(StoreError, match=rf"{path.name} is damaged \(its checksum is another\)"):
         exported(folder, tmp_path / "out")
 
 

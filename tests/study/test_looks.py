@@ -124,7 +124,7 @@ def test_a_damaged_record_is_an_error_that_names_the_file(store: Store, text: st
     path = store.folder / FILE
     path.write_bytes(text.encode(errors="surrogateescape"))
     for attempt in (lambda: read_looks(store), lambda: record(store, ONE)):
-        with pytest.raises(StoreError, match=r"looks\.json cannot be read.*use another --out") as caught:
+        with pytest.raises(StoreError, match=r"looks\.json is damaged.*use another --out") as caught:
             attempt()
         assert str(caught.value).startswith(str(path))
     assert path.read_bytes() == text.encode(errors="surrogateescape")
@@ -133,7 +133,7 @@ def test_a_damaged_record_is_an_error_that_names_the_file(store: Store, text: st
 def test_a_look_that_lacks_a_word_is_damage(store: Store) -> None:
     record(store, ONE)
     path = store.folder / FILE
-    (kept,) = json.loads(path.read_bytes())
+    (kept,) = json.loads(path.read_bytes())["looks"]
     del kept["planned"]
     path.write_text(json.dumps([kept]), encoding="utf-8")
     with pytest.raises(StoreError, match=r"looks\.json"):
