@@ -24,6 +24,7 @@ from bench.config.fields import (
 from bench.config.plan import load_plan
 from bench.hub import located
 from bench.keys import quality_key
+from bench.sources.spec import parse_name
 from bench.synthetic import drawn_name, parse_drawn
 from bench.types import ConfigError, Trial
 
@@ -207,14 +208,17 @@ def test_a_labelled_set_can_stand_in_for_a_drawn_one(write) -> None:
             "memory_limit_mb is 63; it must be at least 64, or left",
         ),
         (GOOD.replace("batch_size: 4", "warmup_queries: -1"), "warmup_queries is -1; it must be at least 0"),
-        (GOOD.replace("batch_size: 4", "when: 2026-13-01"), "not valid YAML"),
+        (GOOD.replace("batch_size: 4", "when: 2026-13-01"), "line 7: pipeline 'Both': unknown field 'when'"),
         (GOOD + "time_limit_s: 0\n", "time_limit_s is 0"),
         (GOOD + "time_limit_s: soon\n", "time_limit_s"),
-        (GOOD.replace("path: sets/b", "pth: sets/b"), "datasets: path: Field required"),
+        (GOOD.replace("path: sets/b", "pth: sets/b"), "line 3: datasets: unknown key 'pth'. Did you mean 'path'?"),
         (GOOD.replace("sets/a,", "3,"), "datasets: 3 is no folder"),
         (DRAWN.replace("queries: 2", "queries: 0"), "datasets: the drawn workload cannot be drawn: queries"),
         (DRAWN.replace("queries: 2", "querys: 2"), "Did you mean 'queries'"),
-        (DRAWN.replace("documents: 8}", "documents: 8}, split: dev"), "split: Extra inputs are not permitted"),
+        (
+            DRAWN.replace("documents: 8}", "documents: 8}, split: dev"),
+            "line 3: datasets: unknown key 'split'. Known: drawn",
+        ),
         (DRAWN.replace("{drawn: {queries: 2, documents: 8}}", "{drawn: 3}"), "datasets: drawn"),
         (DRAWN.replace("retriever: given, ", ""), "set retriever: given (it is 'bm25')"),
         (DRAWN.replace(", reranker: shape:qwen3-tiny", ""), "nothing but pairs for a reranker, and none is named"),
@@ -256,6 +260,117 @@ def test_wrong_overrides_say_so(write, item: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load_plan(write(GOOD), [item])
     assert said in str(caught.value)
+
+
+PLACES = """name: study
+datasets:
+  - sets/a
+  - path: sets/b
+    split: dev
+trial:
+  depth: 20
+  retriever: bm25
+pipelines:
+  BM25: {}
+  Both:
+    reranker: ./model
+    batch_size: 4
+axes:
+  max_length: [512, 1024]
+include:
+  - batch_size: 64
+    pipeline: Both
+exclude:
+  - max_length: 512
+    batch_size: 4
+time_limit_s: 60
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("name: study", "name: 5", "line 1: name: Input should be a valid string, given 5"),
+        ("sets/a", "5", "line 3: datasets: 5 is no folder"),
+        ("sets/a", "''", "line 3: datasets: path: it is empty, given ''"),
+        ("    split: dev", "    splt: dev", "line 5: datasets: unknown key 'splt'. Did you mean 'split'"),
+        ("depth: 20", "depth: 0", "line 7: trial: depth is 0; it must be at least 1"),
+        ("depth: 20", "dept: 20", "line 7: trial: unknown field 'dept'. Did you mean 'depth'"),
+        ("depth: 20", "depth: [1, 2]", "line 7: trial: depth is the list [1, 2]"),
+        ("depth: 20", "depth: 010", "line 7: trial: depth: Input should be a valid integer, given '010' (which YAML"),
+        ("depth: 20", "timeout_s: 1e3", "given '1e3' (which YAML takes for a text; write 1000)"),
+        ("bm25\n", "dense\n", "line 10: pipeline 'BM25': retriever 'dense' needs an embedder"),
+        ("batch_size: 4\naxes", "batch_size: four\naxes", "line 13: pipeline 'Both': batch_size: Input should be"),
+        ("batch_size: 4\naxes", "use_fp16: maybe\naxes", "line 13: pipeline 'Both': use_fp16 is 'maybe'"),
+        ("[512, 1024]", "[512, 0]", "line 15: axes: max_length is 0; it must be at least 1"),
+        ("[512, 1024]", "[512, 512]", "line 15: axes: max_length has 512 twice"),
+        ("batch_size: 64", "batch_size: -1", "line 17: include rule 1: batch_size is -1; it must be at least 1"),
+        ("pipeline: Both", "pipeline: Bth", "line 18: include rule 1: unknown pipeline 'Bth'. Did you mean 'Both'"),
+        ("- max_length: 512", "- max_length: 511", "line 20: exclude rule 1: no cell has all of max_length 511"),
+        ("time_limit_s: 60", "time_limit_s: 0", "line 22: time_limit_s is 0"),
+    ],
+)
+def test_a_mistake_is_told_with_the_line_that_says_it(write, old: str, new: str, said: str) -> None:
+    path = write(PLACES)
+    assert load_plan(path).trials
+    assert old in PLACES
+    path.write_text(PLACES.replace(old, new), encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_plan(path)
+    assert said in str(caught.value)
+    assert re.match(r".*study\.yaml line \d+: ", str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        ("depth=0", "the command line: depth is 0; it must be at least 1"),
+        ("time_limit_s=0", "the command line: time_limit_s is 0"),
+        ("datasets=[5]", "the command line: datasets: 5 is no folder"),
+        ("datasets={name: x, trec: {docs: '', topics: t, qrels: q}}", "a path is empty"),
+        ("datasets=a,", "a path is empty, or there is nothing before or after a comma"),
+        ("batch_size=1,two", "the command line: batch_size: Input should be a valid integer"),
+        ("depth=.inf", "the value of 'depth=.inf' is not valid YAML: .inf is no number that can be worked with"),
+        ("depth={a: 1, a: 2}", "the key 'a' is here a second time"),
+        ("depth=!!python/name:os.system", "the tag !!python/name:os.system is not read here"),
+    ],
+)
+def test_a_mistake_behind_the_command_is_not_blamed_on_the_file(write, item: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_plan(write(PLACES), [item])
+    assert said in str(caught.value)
+    assert "line 2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("{name: x, trec: {docs: '', topics: t, qrels: q}}", "set 'x': docs.0: it is empty, given ''"),
+        ("{name: x, trec: {docs: d, topics: t, qrels: {'../../out': q}}}", "the name of a split has no slash"),
+        ("{name: x, reranking: r.jsonl, split: ../../out}", "split: the split '../../out' has a slash"),
+        ("{name: x, reranking: {file: r.csv, delimiter: ';;'}}", "delimiter: it must be one character, such as ';'"),
+        ("{name: x, hf: {repository: '', reranking: {}}}", "repository: it is empty"),
+    ],
+)
+def test_a_mapping_of_a_set_leads_nowhere_else(write, entry: str, said: str) -> None:
+    """A split is a file's name in the cache: with ../ in it, it was written outside."""
+    with pytest.raises(ConfigError) as caught:
+        load_plan(write(PLACES.replace("sets/a", entry)))
+    assert said in str(caught.value)
+    assert "study.yaml line 3: datasets: set 'x'" in str(caught.value)
+
+
+def test_a_part_of_the_only_split_of_a_mapping(write) -> None:
+    """The part is the trial's; the set has the whole split."""
+    entry = "{name: x, trec: {docs: d, topics: t, qrels: q}, split: test/dev}"
+    first = load_plan(write(PLACES.replace("sets/a", entry))).trials[0]
+    assert (first.split, parse_name(first.dataset).qrels) == ("test/dev", {"test": "q"})
+
+
+def test_a_key_that_stands_twice_is_refused(write) -> None:
+    """YAML would take the last one and say nothing: a study of another depth than the one at the top of the file."""
+    with pytest.raises(ConfigError, match=r"line 8: the key 'depth' is here a second time; the first is on line 7"):
+        load_plan(write(PLACES.replace("  retriever: bm25", "  depth: 50")))
 
 
 def test_a_missing_config_names_the_shipped_ones(tmp_path: Path) -> None:

@@ -25,10 +25,6 @@ from pathlib import Path
 
 def is_claims(config: Path) -> bool:
     """Whether a config is a claims file: its top level has the key ``claims``. An unreadable file is not."""
-    import yaml
+    from bench.reading import top_keys
 
-    try:
-        tree = yaml.safe_load(config.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError):
-        return False
-    return isinstance(tree, dict) and "claims" in tree
+    return "claims" in top_keys(config)

@@ -31,7 +31,7 @@ from bench.measures import CUT_OFF_MEASURES, WHOLE_MEASURES, check_measure
 from bench.prepare import Prepared
 from bench.rerankers.scores import sigmoid
 from bench.stats import bootstrap_sums, percentile_interval, wilson
-from bench.store import Store, parse_run
+from bench.store import Store
 from bench.types import ConfigError, Interval, Trial, TrialResult
 
 
@@ -72,7 +72,10 @@ def check_figure(figure: Figure, trials: Sequence[Trial], *, scored: bool, where
         if name not in figure.options:
             raise ConfigError(f"{where}: the measure {figure.measure} needs {name!r}")
     if is_quality(figure.measure):
-        check_measure(figure.measure)
+        try:
+            check_measure(figure.measure)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from error
         ours = [trial for trial in trials if trial.pipeline in (figure.pipeline, figure.minus)]
         if any(figure.measure not in trial.measures for trial in ours):
             raise ConfigError(f"{where}: {figure.measure} is not among the measures of the trials; add it there")
@@ -146,11 +149,14 @@ def _server_rate(tested: Tested, figure: Figure, population: Population) -> Evid
 def _checkpoint_bytes(tested: Tested, figure: Figure, population: Population) -> Evidence | Missing:
     from bench.hub import resolve_model
     from bench.hub.folder import decisive_files
+    from bench.rerankers import runs_code
 
     trial = tested.item.trial
     if trial.reranker is None or trial.url:
         return Missing("the pipeline has no reranker on this machine")
-    files = decisive_files(resolve_model(trial.reranker, trial.reranker_revision, trial.hub).path)
+    trusted = trial.trust_remote_code and runs_code(trial.engine)
+    path = resolve_model(trial.reranker, trial.reranker_revision, trial.hub, trusted=trusted).path
+    files = decisive_files(path, code=trusted)
     size = float(sum(path.stat().st_size for path in files))
     return Evidence(size, size, size, len(files), population, "files")
 
@@ -177,7 +183,7 @@ def _judged(tested: Tested) -> list[_Judged] | Missing:
         return Missing("there are no judged scores to read")
     if made.unit == "score":
         return Missing(f"the engine {result.trial.engine} gives scores that are no probabilities")
-    run = parse_run((tested.store.folder / result.run_file).read_text(encoding="utf-8"))
+    run = tested.store.read_run(result.run_file, result)
     return [
         _Judged(query_id, doc.doc_id, sigmoid(doc.score) if made.unit == "logit" else doc.score, grades[doc.doc_id] > 0)
         for query_id, grades in dataset.qrels.items()

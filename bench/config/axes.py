@@ -21,7 +21,7 @@ from itertools import product
 from typing import Any
 
 from bench.config.fields import SWEPT_FIELDS, TUPLE_FIELDS, with_dtype
-from bench.reading import as_json, unknown
+from bench.reading import COMMAND_LINE, as_json, inside, shown, unknown
 from bench.types import ConfigError
 
 Cell = Mapping[str, Any]
@@ -113,13 +113,11 @@ def read_sweep(
     Raises ConfigError for what is no field, holds no value or holds one twice.
     """
     written = {
-        name: _options(name, value, f"{source}: axes", devices)
-        for name, value in with_dtype(axes, f"{source}: axes").items()
+        name: _options(name, value, inside(source, "axes", name, said="axes"), devices)
+        for name, value in with_dtype(axes, inside(source, "axes", said="axes")).items()
     }
     lists = {
-        name: _options(name, value, "the command line", devices)
-        for name, value in forced.items()
-        if is_several(name, value)
+        name: _options(name, value, COMMAND_LINE, devices) for name, value in forced.items() if is_several(name, value)
     }
     fixed = {name: value for name, value in forced.items() if name not in lists}
     sweep = Sweep(
@@ -128,7 +126,7 @@ def read_sweep(
         exclude=_rules("exclude", exclude, source, pipelines, devices, {}),
         listed=not axes,
     )
-    _check_count(sweep.axes, source)
+    _check_count(sweep.axes, inside(source, "axes"))
     for rule in sweep.include:
         _check_count({**sweep.axes, **rule.values}, rule.where)
     return replace(sweep, exclude=tuple(_told(rule, forced, devices) for rule in sweep.exclude)), fixed
@@ -164,7 +162,7 @@ def _options(name: str, value: Any, where: str, devices: Sequence[str]) -> tuple
     if name in TUPLE_FIELDS and not is_several(name, value):
         raise ConfigError(
             f"{where}: one value of {name} is itself a list, so an axis of it is a list of lists such as [[…], […]]; "
-            f"given {value!r}"
+            f"given {shown(value)}"
         )
     return _values(name, value, where, devices)
 
@@ -177,7 +175,7 @@ def _values(name: str, value: Any, where: str, devices: Sequence[str]) -> tuple[
     for each in given:
         text = as_json(each, f"{where}: {name}")
         if text in seen:
-            raise ConfigError(f"{where}: {name} has {each!r} twice")
+            raise ConfigError(f"{where}: {name} has {shown(each)} twice")
         seen.add(text)
     if name == "device":
         return tuple(dict.fromkeys(place for each in given for place in (devices if each == ALL else (each,))))
@@ -193,7 +191,9 @@ def _rules(
     without: Iterable[str],
 ) -> tuple[Rule, ...]:
     return tuple(
-        _rule(rule, f"{source}: {kind} rule {number}", pipelines, devices, frozenset(without))
+        _rule(
+            rule, inside(source, kind, number - 1, said=f"{kind} rule {number}"), pipelines, devices, frozenset(without)
+        )
         for number, rule in enumerate(written, start=1)
     )
 
@@ -205,14 +205,14 @@ def _rule(
     limited = tuple(named) if isinstance(named, list) else (named,)
     for name in limited:
         if name not in pipelines:
-            raise ConfigError(f"{where}: {unknown('pipeline', str(name), pipelines)}")
+            raise ConfigError(f"{inside(where, PIPELINE)}: {unknown('pipeline', str(name), pipelines)}")
     values = with_dtype({name: value for name, value in written.items() if name != PIPELINE}, where)
     if not values:
         raise ConfigError(f"{where}: names no field of a trial, such as batch_size: 1")
     for name in values:
         if name not in SWEPT_FIELDS:
-            raise ConfigError(f"{where}: {unknown('field', name, (PIPELINE, *SWEPT_FIELDS))}")
-    kept = {name: _values(name, value, where, devices) for name, value in values.items()}
+            raise ConfigError(f"{inside(where, name)}: {unknown('field', name, (PIPELINE, *SWEPT_FIELDS))}")
+    kept = {name: _values(name, value, inside(where, name), devices) for name, value in values.items()}
     return Rule({name: options for name, options in kept.items() if name not in without}, limited, where)
 
 

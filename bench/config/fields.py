@@ -10,7 +10,8 @@ from typing import Any, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from bench.measures import check_measure
-from bench.reading import as_json, first_problem, unknown
+from bench.reading import as_json, first_problem, inside, place_of_field, told_at, unknown
+from bench.secrets import secret_in_address
 from bench.synthetic import is_drawn
 from bench.types import ConfigError, Scenario, Trial
 
@@ -27,7 +28,7 @@ RERANKER_FIELDS = (
     "reranker", "reranker_revision", "engine", "template", "instruction", "instruction_field", "batch_size",
     "token_budget", "max_length", "deterministic", "quantisation", "attention", "url", "concurrency", "timeout_s",
 )  # fmt: skip
-MODEL_FIELDS = ("hub", "device", "dtype", "threads")
+MODEL_FIELDS = ("hub", "trust_remote_code", "device", "dtype", "threads")
 SERVER_FIELDS = ("server_p99_s", "server_qps", "server_queries", "server_batch")
 TIMING_FIELDS = ("timed_queries", "warmup_queries")
 LABELLED_FIELDS = ("split", "measures", "max_queries")
@@ -54,13 +55,19 @@ def make_trial(values: Mapping[str, Any], where: str) -> Trial:
     """
     for key in values:
         if key not in TRIAL_FIELDS:
-            raise ConfigError(f"{where}: {unknown('field', str(key), TRIAL_FIELDS)}")
+            raise ConfigError(f"{place_of_field(where, str(key))}: {unknown('field', str(key), TRIAL_FIELDS)}")
     try:
         trial = _TRIAL.validate_json(as_json(values, where), strict=True)
     except ValidationError as error:
-        raise ConfigError(f"{where}: {first_problem(error)}") from error
+        name = str(error.errors(include_url=False)[0]["loc"][0])
+        raise ConfigError(f"{place_of_field(where, name)}: {first_problem(error)}") from error
     _check_numbers(trial, where)
     _check_lists(trial, where)
+    if trial.url is not None and (secret := secret_in_address(trial.url)) is not None:
+        raise ConfigError(
+            f"{where}: url has {secret} in it, which would stand in every result; leave it out, and put the key in "
+            "$RERANKBENCH_API_KEY, which is sent as a bearer token"
+        )
     if trial.retriever == "dense" and trial.embedder is None:
         raise ConfigError(
             f"{where}: retriever 'dense' needs an embedder: a sentence-transformers id, a folder or asset:…"
@@ -76,27 +83,28 @@ def _check_numbers(trial: Trial, where: str) -> None:
         value = getattr(trial, name)
         if value is not None and value != "max" and value < least:
             way_out = ", or left out" if name in _AT_LEAST_OR_NONE else ""
-            raise ConfigError(f"{where}: {name} is {value}; it must be at least {least}{way_out}")
+            place = place_of_field(where, name)
+            raise ConfigError(f"{place}: {name} is {value}; it must be at least {least}{way_out}")
     for name in ("timeout_s", "server_p99_s"):
         if not (math.isfinite(value := getattr(trial, name)) and value > 0):
-            raise ConfigError(f"{where}: {name} is {value}; give seconds, more than 0")
+            raise ConfigError(f"{place_of_field(where, name)}: {name} is {value}; give seconds, more than 0")
     for rate in trial.server_qps:
         if not (math.isfinite(rate) and rate > 0):
-            raise ConfigError(f"{where}: server_qps has {rate}; give queries per second, more than 0")
+            place = place_of_field(where, "server_qps")
+            raise ConfigError(f"{place}: server_qps has {rate}; give queries per second, more than 0")
 
 
 def _check_lists(trial: Trial, where: str) -> None:
     if not trial.measures:
-        raise ConfigError(f"{where}: measures is empty; name at least one, such as ndcg@10")
-    for measure in trial.measures:
-        try:
+        raise ConfigError(f"{place_of_field(where, 'measures')}: measures is empty; name at least one, such as ndcg@10")
+    with told_at(place_of_field(where, "measures")):
+        for measure in trial.measures:
             check_measure(measure)
-        except ConfigError as error:
-            raise ConfigError(f"{where}: {error}") from error
     for name in ("scenarios", "server_qps"):
         given = getattr(trial, name)
         if len(set(given)) < len(given):
-            raise ConfigError(f"{where}: {name} holds a value twice: {', '.join(map(str, given))}")
+            place = place_of_field(where, name)
+            raise ConfigError(f"{place}: {name} holds a value twice: {', '.join(map(str, given))}")
 
 
 def _check_drawn(trial: Trial, where: str) -> None:
@@ -155,7 +163,8 @@ def with_dtype(values: Mapping[str, Any], where: str) -> dict[str, Any]:
     meant = [_dtype(each, where) for each in asked] if isinstance(asked, list) else _dtype(asked, where)
     if "dtype" in values and values["dtype"] != meant:
         raise ConfigError(
-            f"{where}: {USE_FP16} {asked} means dtype {meant}, and dtype is {values['dtype']}; say one of them"
+            f"{inside(where, USE_FP16)}: {USE_FP16} {asked} means dtype {meant}, and dtype is {values['dtype']}; "
+            "say one of them"
         )
     named = (("dtype" if name == USE_FP16 else name, meant if name == USE_FP16 else values[name]) for name in values)
     return dict(named)
@@ -163,5 +172,5 @@ def with_dtype(values: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 def _dtype(asked: Any, where: str) -> str:
     if not isinstance(asked, bool):
-        raise ConfigError(f"{where}: {USE_FP16} is {asked!r}; it can be true (fp16) or false (fp32)")
+        raise ConfigError(f"{inside(where, USE_FP16)}: {USE_FP16} is {asked!r}; it can be true (fp16) or false (fp32)")
     return "fp16" if asked else "fp32"

@@ -23,8 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from bench.config.axes import ALL, Rule, Sweep, asks_for_all, read_sweep
 from bench.config.fields import (
@@ -41,9 +40,23 @@ from bench.config.fields import (
     with_dtype,
     without_idle_fields,
 )
-from bench.reading import as_json, first_problem, from_base, key_and_value, unknown, yaml_value
+from bench.reading import (
+    COMMAND_LINE,
+    checked,
+    from_base,
+    inside,
+    key_and_value,
+    overridden,
+    read_config,
+    said_fields,
+    saying_fields,
+    shown,
+    told_at,
+    unknown,
+    yaml_value,
+)
 from bench.sources import default_split
-from bench.sources.spec import is_mapped, is_name, parse_name, read_entry, spec_name, with_paths_from_here
+from bench.sources.spec import Said, is_mapped, is_name, parse_name, read_entry, spec_name, with_paths_from_here
 from bench.synthetic import drawn_name, is_drawn
 from bench.types import ConfigError, Trial
 
@@ -74,7 +87,7 @@ class _Strict(BaseModel):
 class DatasetChoice(_Strict):
     """``split`` None is the set's own; ``candidates`` are for pipelines whose retriever is ``given``."""
 
-    path: str
+    path: Said
     split: str | None = None
     candidates: str | None = None
 
@@ -127,44 +140,27 @@ def load_plan(path: Path, overrides: Sequence[str] = ()) -> Plan:
     A key is any Trial field, ``use_fp16``, ``datasets`` or ``time_limit_s``. Overrides win over everything in the file;
     paths in them start from the working folder; several values (``batch_size=1,4``) are an axis. Raises ConfigError.
     """
-    text, tree = read_tree(path)
+    config = read_config(path)
     base = path.resolve().parent
     said = read_overrides(overrides, base)
     forced = said.fields
-    tree |= said.top
+    tree = config.tree | said.top
     devices: tuple[str, ...] = ()
     if asks_for_all(tree) or asks_for_all(forced):
         from bench.machine.device import all_devices
 
         devices = all_devices()
-    expansion = expand(tree, forced, str(path), devices)
+    expansion = expand(tree, forced, overridden(config.place, [(key,) for key in said.top]), devices)
     note = "".join(f"# override: {item}\n" for item in overrides)
     limit = tree.get("time_limit_s")
     return Plan(
         name=str(tree["name"]),
         trials=expansion.trials,
         base=base,
-        text=note + text,
+        text=note + config.text,
         time_limit_s=None if limit is None else float(limit),
         axes=expansion.axes,
     )
-
-
-def read_tree(path: Path) -> tuple[str, dict[str, Any]]:
-    """A config's text and what it says as YAML, unchecked but for being a mapping. Raises ConfigError."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise ConfigError(f"no config at {path}. Shipped ones are in configs/, e.g. configs/quickstart.yaml") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read as UTF-8 text: {error}") from error
-    try:
-        tree = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from error
-    if not isinstance(tree, dict):
-        raise ConfigError(f"{path}: expected keys such as name, datasets and pipelines, found {type(tree).__name__}")
-    return text, tree
 
 
 # ------------------------------------------------------------------------------------------------- expanding
@@ -182,22 +178,36 @@ def expand(tree: Mapping[str, Any], forced: Mapping[str, Any], source: str, devi
         experiment.axes, experiment.include, experiment.exclude, forced,
         pipelines=tuple(experiment.pipelines), devices=devices, source=source,
     )  # fmt: skip
-    shared = _said_once(experiment.trial, f"{source}: trial")
+    shared = _said_once(experiment.trial, inside(source, "trial", said="trial"))
+    decided = {*experiment.axes, *forced}
+    places = _places(experiment, fixed, forced, source)
     groups: list[_Group] = []
-    for entry in experiment.datasets:
-        dataset = _dataset(entry, f"{source}: datasets")
-        beside = {"split": dataset.split or default_split(dataset.path)}
+    for number, entry in enumerate(experiment.datasets):
+        where = inside(source, "datasets", number, said="datasets")
+        dataset = _dataset(entry, where)
+        with told_at(where):
+            beside = {"split": dataset.split or default_split(dataset.path)}
         if dataset.candidates is not None:
             beside["candidates"] = dataset.candidates
         for name, own in experiment.pipelines.items():
-            where = f"{source}: pipeline {name!r}"
+            where = inside(source, "pipelines", name, said=f"pipeline {name!r}")
             values = {**beside, **shared, **_said_once(own, where), **fixed}
+            where = saying_fields(
+                where, {key: said for key, said in places.items() if key not in own or key in decided}
+            )
             groups.append(_group(sweep, name, {**values, "dataset": dataset.path, "pipeline": name}, where, devices))
     _check_that_all_plays_a_part(sweep, groups, source)
     trials = {trial.id: trial for group in groups for trial in group.kept}
     if not trials:
-        raise ConfigError(f"{source}: exclude takes out every cell; nothing would run")
+        raise ConfigError(f"{inside(source, 'exclude')}: exclude takes out every cell; nothing would run")
     return Expansion(tuple(trials.values()), _varying(sweep, groups))
+
+
+def _places(experiment: Experiment, fixed: Mapping[str, Any], forced: Mapping[str, Any], source: str) -> dict[str, str]:
+    """Field -> the place outside the pipelines where it is said; what an axis or the command line says wins."""
+    trial = {name: inside(source, "trial", name, said="trial") for name in experiment.trial}
+    axes = {name: inside(source, "axes", name, said="axes") for name in experiment.axes if name not in fixed}
+    return {**trial, **axes, **dict.fromkeys(forced, COMMAND_LINE)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +234,14 @@ def _group(sweep: Sweep, name: str, values: Mapping[str, Any], where: str, devic
     if values.get("device") == ALL:
         sweep = sweep.on(devices)
     grid = tuple(make_trial({**values, **cell}, where) for cell in sweep.grid(name))
-    further = tuple((rule, make_trial({**values, **cell}, where)) for rule, cell in sweep.further(name))
+    included = {id(rule): _of(rule, where) for rule in sweep.include}
+    further = tuple((rule, make_trial({**values, **cell}, included[id(rule)])) for rule, cell in sweep.further(name))
     return _Group(name, sweep, grid, further)
+
+
+def _of(rule: Rule, where: str) -> str:
+    """The place of a cell that the rule includes."""
+    return saying_fields(where, {**said_fields(where), **{name: inside(rule.where, name) for name in rule.values}})
 
 
 def _check_that_all_plays_a_part(sweep: Sweep, groups: Sequence[_Group], source: str) -> None:
@@ -233,12 +249,14 @@ def _check_that_all_plays_a_part(sweep: Sweep, groups: Sequence[_Group], source:
     everything = [trial for group in groups for trial in (*group.grid, *(trial for _, trial in group.further))]
     for name in sweep.axes:
         if all(name in idle_fields(trial) for trial in everything):
-            raise ConfigError(f"{source}: the axis {name} decides nothing in any pipeline; leave it out")
+            place = inside(source, "axes", name)
+            raise ConfigError(f"{place}: the axis {name} decides nothing in any pipeline; leave it out")
     for rule in sweep.include:
         own = [trial for group in groups for from_rule, trial in group.further if from_rule is rule]
         for name in rule.values:
             if all(name in idle_fields(trial) for trial in own):
-                raise ConfigError(f"{rule.where}: {name} decides nothing in the pipelines it is for; leave it out")
+                place = inside(rule.where, name)
+                raise ConfigError(f"{place}: {name} decides nothing in the pipelines it is for; leave it out")
     for rule in sweep.exclude:
         if rule.must_match and not any(
             rule.matches(group.pipeline, live_values(trial)) for group in groups for trial in group.grid
@@ -261,18 +279,13 @@ def _varying(sweep: Sweep, groups: Sequence[_Group]) -> tuple[str, ...]:
 
 
 def _experiment(tree: Mapping[str, Any], source: str) -> Experiment:
-    for key in tree:
-        if key not in Experiment.model_fields:
-            raise ConfigError(f"{source}: {unknown('key', str(key), tuple(Experiment.model_fields))}")
-    try:
-        experiment = Experiment.model_validate_json(as_json(tree, source))
-    except ValidationError as error:
-        raise ConfigError(f"{source}: {first_problem(error)}") from error
+    experiment = checked(Experiment, tree, source)
     if not experiment.datasets or not experiment.pipelines:
         raise ConfigError(f"{source}: at least one dataset and one pipeline are needed; nothing would run")
     limit = experiment.time_limit_s
     if limit is not None and not (math.isfinite(limit) and limit > 0):
-        raise ConfigError(f"{source}: time_limit_s is {limit}; give seconds, more than 0, or leave it out")
+        place = inside(source, "time_limit_s")
+        raise ConfigError(f"{place}: time_limit_s is {limit}; give seconds, more than 0, or leave it out")
     return experiment
 
 
@@ -280,11 +293,13 @@ def _said_once(values: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Fields that are not an axis: one value each, and none that is set elsewhere."""
     for key, value in values.items():
         if key in OWN_FIELDS:
-            raise ConfigError(f"{where}: {key!r} is set by the datasets list and the pipeline's name, not here")
+            raise ConfigError(
+                f"{inside(where, key)}: {key!r} is set by the datasets list and the pipeline's name, not here"
+            )
         if isinstance(value, list) and key not in TUPLE_FIELDS and key in (*SWEPT_FIELDS, USE_FP16):
             raise ConfigError(
-                f"{where}: {key} is the list {value!r}, and a trial has one value; to try several, put lists under "
-                f"axes, as in axes: {{{key}: {value!r}}}"
+                f"{inside(where, key)}: {key} is the list {shown(value)}, and a trial has one value; to try several, "
+                f"put lists under axes, as in axes: {{{key}: {shown(value)}}}"
             )
     return with_dtype(values, where)
 
@@ -293,24 +308,22 @@ def _dataset(entry: Any, where: str) -> DatasetChoice:
     """A folder and its split, or another set or a drawn workload under the name that holds all of it."""
     if isinstance(entry, str):
         if is_name(entry) and entry.partition(":")[2].startswith("{"):
-            parse_name(entry)
-        return DatasetChoice(path=entry)
+            with told_at(where):
+                parse_name(entry)
+        return checked(DatasetChoice, {"path": entry}, where)
     if not isinstance(entry, dict):
-        raise ConfigError(f"{where}: {entry!r} is no folder; give a path, {{path: …, split: …}} or {{drawn: {{…}}}}")
-    try:
-        if is_mapped(entry):
-            beside = {key: value for key, value in entry.items() if key in ("split", "candidates")}
-            path = spec_name(read_entry(entry, where))
-            return DatasetChoice.model_validate_json(as_json({"path": path, **beside}, where))
-        if "drawn" not in entry:
-            return DatasetChoice.model_validate_json(as_json(entry, where))
-        drawn = DrawnChoice.model_validate_json(as_json(entry, where)).drawn
-    except ValidationError as error:
-        raise ConfigError(f"{where}: {first_problem(error)}") from error
-    try:
+        raise ConfigError(
+            f"{where}: {shown(entry)} is no folder; give a path, {{path: …, split: …}} or {{drawn: {{…}}}}"
+        )
+    if is_mapped(entry):
+        beside = {key: value for key, value in entry.items() if key in ("split", "candidates")}
+        path = spec_name(read_entry(entry, where))
+        return checked(DatasetChoice, {"path": path, **beside}, where)
+    if "drawn" not in entry:
+        return checked(DatasetChoice, entry, where)
+    drawn = checked(DrawnChoice, entry, where).drawn
+    with told_at(inside(where, "drawn")):
         return DatasetChoice(path=drawn_name(drawn or {}))
-    except ConfigError as error:
-        raise ConfigError(f"{where}: {error}") from error
 
 
 # ------------------------------------------------------------------------------------------------- overrides
@@ -328,7 +341,7 @@ def read_overrides(items: Sequence[str], base: Path) -> Overrides:
     """``key=value`` each; paths start from the working folder and are told relative to ``base``. Raises ConfigError."""
     pairs = [_override(item, base) for item in items]
     return Overrides(
-        with_dtype({key: value for key, value in pairs if key not in TOP_LEVEL}, "the command line"),
+        with_dtype({key: value for key, value in pairs if key not in TOP_LEVEL}, COMMAND_LINE),
         {key: value for key, value in pairs if key in TOP_LEVEL},
     )
 

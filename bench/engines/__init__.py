@@ -38,10 +38,6 @@ from pathlib import Path
 
 def is_benchmark(config: Path) -> bool:
     """Whether a config is an engine benchmark: its top level has the key ``workload``. An unreadable file is not."""
-    import yaml
+    from bench.reading import top_keys
 
-    try:
-        tree = yaml.safe_load(config.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return False
-    return isinstance(tree, dict) and "workload" in tree
+    return "workload" in top_keys(config)

@@ -17,11 +17,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from bench.config.fields import RERANKER_FIELDS, make_trial
-from bench.reading import as_json, first_problem, from_base, key_and_value, unknown
+from bench.reading import (
+    Keys,
+    checked,
+    from_base,
+    inside,
+    key_and_value,
+    overridden,
+    read_config,
+    saying_fields,
+    shown,
+    told_at,
+    unknown,
+)
 from bench.rerankers import check_engine
 from bench.rerankers.template import default_instruction, find_template
 from bench.sources.spec import is_name
@@ -33,6 +44,12 @@ SHARED = ("reranker", "reranker_revision", "template", "instruction", "max_lengt
 """Trial fields that are the same for every engine, so that they score the same prompts."""
 ENGINE_FIELDS = ("dtype", *(name for name in RERANKER_FIELDS if name not in SHARED))
 """Trial fields that an engine may set for itself."""
+_SHARED_KEYS = {
+    "model": "reranker", "revision": "reranker_revision", "hub": "hub", "template": "template",
+    "instruction": "instruction", "max_length": "max_length", "device": "device", "threads": "threads",
+    "dtype": "dtype",
+}  # fmt: skip
+"""Key of the config -> the Trial field that it sets for every engine."""
 SEARCHED = {"batch_sizes": "batch_size", "token_budgets": "token_budget"}
 """Key of an engine -> the Trial field of which it lists values to try."""
 
@@ -110,12 +127,6 @@ class Benchmark(_Strict):
     engines: dict[str, dict[str, Any]]
 
     @property
-    def drawn(self) -> DrawnWorkload | LabelledWorkload:
-        """The workload's own model. Raises ValidationError."""
-        kind = LabelledWorkload if "dataset" in self.workload else DrawnWorkload
-        return kind.model_validate(self.workload)
-
-    @property
     def said_instruction(self) -> str:
         return default_instruction(self.template) if self.instruction is None else self.instruction
 
@@ -143,29 +154,15 @@ class BenchmarkPlan:
 def load_benchmark(path: Path, overrides: Sequence[str] = ()) -> BenchmarkPlan:
     """Read a config and apply ``key=value`` overrides; ``workload.queries=2`` reaches inside, and
     ``engines=packed,transformers`` keeps these labels alone. Raises ConfigError."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        tree = yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from error
-    base, where = path.resolve().parent, str(path)
-    for item in overrides:
-        _override(tree, item, base)
-    for key in tree:
-        if key not in Benchmark.model_fields:
-            raise ConfigError(f"{where}: {unknown('key', str(key), tuple(Benchmark.model_fields))}")
-    try:
-        benchmark = Benchmark.model_validate_json(as_json(tree, where))
-    except ValidationError as error:
-        raise ConfigError(f"{where}: {first_problem(error)}") from error
-    try:
-        workload = benchmark.drawn
-    except ValidationError as error:
-        raise ConfigError(f"{where}: workload: {first_problem(error)}") from error
+    config, base = read_config(path, "name, model, workload and engines"), path.resolve().parent
+    forced = [_override(config.tree, item, base) for item in overrides]
+    where = overridden(config.place, [keys for keys in forced if keys])
+    benchmark = checked(Benchmark, config.tree, where)
+    workload = _workload(benchmark.workload, inside(where, "workload", said="workload"))
     _check(benchmark, where)
     entrants = tuple(_entrant(benchmark, label, own, where) for label, own in benchmark.engines.items())
     note = "".join(f"# override: {item}\n" for item in overrides)
-    return BenchmarkPlan(benchmark, workload, entrants, base, note + text)
+    return BenchmarkPlan(benchmark, workload, entrants, base, note + config.text)
 
 
 def reference_entrant(benchmark: Benchmark) -> Entrant:
@@ -175,30 +172,39 @@ def reference_entrant(benchmark: Benchmark) -> Entrant:
     return Entrant(label, trial, ({},))
 
 
+def _workload(said: Mapping[str, Any], where: str) -> DrawnWorkload | LabelledWorkload:
+    return checked(LabelledWorkload, said, where) if "dataset" in said else checked(DrawnWorkload, said, where)
+
+
 def _check(benchmark: Benchmark, where: str) -> None:
-    find_template(benchmark.template)
+    with told_at(inside(where, "template")):
+        find_template(benchmark.template)
     if not benchmark.engines:
-        raise ConfigError(f"{where}: engines is empty; name at least one, such as packed: {{engine: packed}}")
+        place = inside(where, "engines")
+        raise ConfigError(f"{place}: engines is empty; name at least one, such as packed: {{engine: packed}}")
     slugs: dict[str, str] = {slug(label): label for label in OWN_LABELS}
     for label in benchmark.engines:
         if slug(label) in slugs:
             raise ConfigError(
-                f"{where}: the engine {label!r} has the name of {slugs[slug(label)]!r}; call it otherwise"
+                f"{inside(where, 'engines', label)}: the engine {label!r} has the name of {slugs[slug(label)]!r}; call "
+                "it otherwise"
             )
         slugs[slug(label)] = label
     for name in ("rounds", "search_pairs", "time_limit_s"):
         if getattr(benchmark, name) <= 0:
-            raise ConfigError(f"{where}: {name} is {getattr(benchmark, name)}; it must be more than 0")
+            place = inside(where, name)
+            raise ConfigError(f"{place}: {name} is {getattr(benchmark, name)}; it must be more than 0")
     if benchmark.warmup_pairs < 0:
-        raise ConfigError(f"{where}: warmup_pairs is {benchmark.warmup_pairs}; it must not be negative")
+        place = inside(where, "warmup_pairs")
+        raise ConfigError(f"{place}: warmup_pairs is {benchmark.warmup_pairs}; it must not be negative")
 
 
 def _entrant(benchmark: Benchmark, label: str, own: Mapping[str, Any], where: str) -> Entrant:
-    place = f"{where}: engine {label!r}"
+    place = inside(where, "engines", label, said=f"engine {label!r}")
     known = (*ENGINE_FIELDS, *SEARCHED)
     for key in own:
         if key not in known:
-            raise ConfigError(f"{place}: {unknown('field', str(key), known)}")
+            raise ConfigError(f"{inside(place, key)}: {unknown('field', str(key), known)}")
     lists = {field: own[key] for key, field in SEARCHED.items() if key in own}
     if len(lists) > 1:
         raise ConfigError(f"{place}: {' and '.join(SEARCHED)} exclude each other; search one of them")
@@ -206,11 +212,16 @@ def _entrant(benchmark: Benchmark, label: str, own: Mapping[str, Any], where: st
         if field in own:
             raise ConfigError(f"{place}: {field} and a list of values for it exclude each other")
         if not isinstance(values, list) or not values or not all(type(value) is int and value > 0 for value in values):
-            raise ConfigError(f"{place}: the values of {field} to try are {values!r}; give a list such as [1, 2, 4]")
+            raise ConfigError(
+                f"{place}: the values of {field} to try are {shown(values)}; give a list such as [1, 2, 4]"
+            )
+    names = {field: key for key, field in _SHARED_KEYS.items() if field not in own}
+    place = saying_fields(place, {field: inside(where, key) for field, key in names.items()})
     trial = _trial(benchmark, label, {key: value for key, value in own.items() if key not in SEARCHED}, place)
     settings = tuple({field: value} for field, values in lists.items() for value in sorted(set(values))) or ({},)
-    for setting in settings:
-        check_engine(_with(trial, setting))
+    with told_at(place):
+        for setting in settings:
+            check_engine(_with(trial, setting))
     return Entrant(label, trial, settings)
 
 
@@ -220,43 +231,34 @@ def _with(trial: Trial, setting: Settings) -> Trial:
 
 
 def _trial(benchmark: Benchmark, label: str, own: Mapping[str, Any], where: str) -> Trial:
-    values = {
-        "dataset": "workload",
-        "pipeline": label,
-        "reranker": benchmark.model,
-        "reranker_revision": benchmark.revision,
-        "hub": benchmark.hub,
-        "template": benchmark.template,
-        "instruction": benchmark.instruction,
-        "max_length": benchmark.max_length,
-        "device": benchmark.device,
-        "threads": benchmark.threads,
-        "dtype": benchmark.dtype,
-        **own,
-    }
-    return make_trial(values, where)
+    shared = {field: getattr(benchmark, key) for key, field in _SHARED_KEYS.items()}
+    return make_trial({"dataset": "workload", "pipeline": label, **shared, **own}, where)
 
 
-def _override(tree: dict[str, Any], item: str, base: Path) -> None:
-    """Put ``key=value`` into ``tree``."""
+def _override(tree: dict[str, Any], item: str, base: Path) -> Keys:
+    """Put ``key=value`` into ``tree``; the keys that lead to it."""
     key, value = key_and_value(item, "rounds=3")
     first, *rest = key.split(".")
     if first not in Benchmark.model_fields:
         raise ConfigError(unknown("override", first, tuple(Benchmark.model_fields)))
     if key == "engines" and not isinstance(value, dict):
         tree["engines"] = _chosen(tree.get("engines"), value)
-        return
+        return ()
     if (key == "model" and str(value).startswith(".")) or key == "workload.dataset":
         value = value if is_name(str(value)) else from_base(value, base)
     if key == "workload" and isinstance(value, dict) and "dataset" in value and not is_name(str(value["dataset"])):
         value["dataset"] = from_base(value["dataset"], base)
+    engines = tree.get("engines")
+    if first == "engines" and rest and isinstance(engines, dict) and rest[0] not in engines:
+        raise ConfigError(unknown("engine of this config", rest[0], tuple(engines)))
     holder = tree
     for part in [first, *rest][:-1]:
         inner = holder.setdefault(part, {})
         if not isinstance(inner, dict):
-            raise ConfigError(f"{item!r}: {part} holds {inner!r}, not keys of its own")
+            raise ConfigError(f"{shown(item)}: {part} holds {shown(inner)}, not keys of its own")
         holder = inner
     holder[[first, *rest][-1]] = value
+    return (first, *rest)
 
 
 def _chosen(engines: Any, labels: Any) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def _head(readme: Path) -> Mapping[str, Any]:
     try:
         text = readme.read_text(encoding="utf-8-sig")
         tree = yaml.safe_load(text.split("---")[1]) if text.startswith("---") else {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, IndexError):
+    except (OSError, yaml.YAMLError, ValueError, IndexError, AttributeError, RecursionError):
         return {}  # a README that cannot be read says nothing; the names still do
     return tree if isinstance(tree, dict) else {}
 

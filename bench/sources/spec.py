@@ -15,17 +15,43 @@ mappings have equal names. Paths in it start from the config's folder. Nothing h
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from bench.reading import as_json, first_problem, from_base, unknown
+from bench.data.parts import parse_part
+from bench.reading import checked, first_problem, from_base, inside, shown, standing_elsewhere, told_at, unknown
 from bench.types import ConfigError, canonical_json
 
 PLAIN = ("card:", "ir:")
 """Names that are written as they are: a shipped card, an id of ir_datasets."""
 TopicField = Literal["title", "description", "narrative"]
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("it is empty")
+    return text
+
+
+def _one_mark(text: str) -> str:
+    if len(text) != 1 or text in '"\r\n':
+        raise ValueError("it must be one character, such as ';', and no quote")
+    return text
+
+
+def _split_name(text: str) -> str:
+    """A split becomes a file's name, ``qrels/SPLIT.tsv``, and must not lead out of its folder."""
+    if re.search(r"[/\\]", _not_blank(text)) or len(text) > 100:
+        raise ValueError("the name of a split has no slash and at most 100 characters")
+    return text
+
+
+Said = Annotated[str, AfterValidator(_not_blank)]
+Mark = Annotated[str, AfterValidator(_one_mark)]
+Split = Annotated[str, AfterValidator(_split_name)]
 
 
 class _Strict(BaseModel):
@@ -35,42 +61,42 @@ class _Strict(BaseModel):
 class Table(_Strict):
     """How a csv or tsv is written; ``delimiter`` None is a comma or a tab, by the file's name."""
 
-    delimiter: str | None = None
+    delimiter: Mark | None = None
     quoted: bool = True
 
 
 class TableFile(Table):
     """A table: csv, tsv, jsonl (each plain or .gz) or parquet, told by its name. ``file`` may be a pattern of parts."""
 
-    file: str
+    file: Said
 
 
 class CorpusTable(TableFile):
-    id: str
-    text: str
-    title: str | None = None
+    id: Said
+    text: Said
+    title: Said | None = None
 
 
 class QueriesTable(TableFile):
-    id: str
-    text: str
+    id: Said
+    text: Said
 
 
 class QrelsTable(TableFile):
     """Without ``grade`` every row is a relevant document."""
 
-    query: str
-    document: str
-    grade: str | None = None
+    query: Said
+    document: Said
+    grade: Said | None = None
 
 
 class RerankingTable(TableFile):
     """Rows of one query each with the texts of its relevant and irrelevant documents."""
 
-    query: str = "query"
-    positive: str = "positive"
-    negative: str = "negative"
-    id: str | None = None
+    query: Said = "query"
+    positive: Said = "positive"
+    negative: Said = "negative"
+    id: Said | None = None
 
 
 class HubPart(Table):
@@ -109,22 +135,22 @@ class TablesSpec(_Strict):
     name: str
     corpus: CorpusTable
     queries: QueriesTable
-    qrels: dict[str, QrelsTable]
+    qrels: dict[Split, QrelsTable]
 
 
 class TrecSpec(_Strict):
     """``docs`` and ``topics`` may be several files; a folder stands for its files."""
 
     name: str
-    docs: Annotated[tuple[str, ...], Field(min_length=1)]
-    topics: Annotated[tuple[str, ...], Field(min_length=1)]
-    qrels: Annotated[dict[str, str], Field(min_length=1)]
+    docs: Annotated[tuple[Said, ...], Field(min_length=1)]
+    topics: Annotated[tuple[Said, ...], Field(min_length=1)]
+    qrels: Annotated[dict[Split, Said], Field(min_length=1)]
     field: TopicField = "title"
 
 
 class RerankingSpec(_Strict):
     name: str
-    split: str = "test"
+    split: Split = "test"
     reranking: RerankingTable
 
 
@@ -132,14 +158,14 @@ class HubSpec(_Strict):
     """Either ``reranking``, or the other three parts."""
 
     name: str
-    repository: str
+    repository: Said
     revision: str | None = None
     hub: Literal["huggingface", "modelscope"] = "huggingface"
     corpus: HubCorpus | None = None
     queries: HubQueries | None = None
-    qrels: dict[str, HubQrels] | None = None
+    qrels: dict[Split, HubQrels] | None = None
     reranking: HubReranking | None = None
-    split: str = "test"
+    split: Split = "test"
 
 
 Spec = TablesSpec | TrecSpec | RerankingSpec | HubSpec
@@ -208,21 +234,24 @@ def read_entry(entry: Mapping[str, Any], where: str) -> Spec:
     known = (*_KEYS[kind], *_BESIDE)
     for key in entry:
         if key not in known:
-            raise ConfigError(f"{where}: {unknown(f'key of a set ({kind})', str(key), known)}")
+            raise ConfigError(f"{inside(where, key)}: {unknown(f'key of a set ({kind})', str(key), known)}")
     name = entry.get("name")
     if not isinstance(name, str) or not name.strip():
         raise ConfigError(f"{where}: the set needs a name, which reports call it by, such as name: tickets")
-    where, split = f"{where}: set {name!r}", str(entry.get("split", "test"))
+    where = inside(where, said=f"set {shown(name)}")
+    with told_at(inside(where, "split", said="split")):
+        part = parse_part(str(entry.get("split", "test")))
+    split = str(entry.get("split", "test")) if part is None else part.split
     tree = {
         "tables": lambda: _tables(entry, split),
         "trec": lambda: _trec(entry["trec"], split, where),
         "reranking": lambda: _reranking(entry["reranking"], split),
         "hf": lambda: _hub(entry["hf"], split, where),
     }[kind]()
-    try:
-        spec = _KINDS[kind].model_validate_json(as_json({"name": name.strip(), **tree}, where))
-    except ValidationError as error:
-        raise ConfigError(f"{where}: {_problem(error)}") from error
+    outer = {"trec": "trec", "hf": "hf"}.get(kind)
+    fields = [(field,) for field in _KINDS[kind].model_fields if outer and field in entry[outer]]
+    within = standing_elsewhere(where, {field: (outer, *field) for field in fields}) if outer else where
+    spec = checked(_KINDS[kind], {"name": name.strip(), **tree}, within)
     if isinstance(spec, HubSpec):
         _check_hub(spec, where)
     return spec
@@ -262,7 +291,10 @@ def _tables(entry: Mapping[str, Any], split: str) -> dict[str, Any]:
 
 def _trec(said: Any, split: str, where: str) -> dict[str, Any]:
     if not isinstance(said, dict):
-        raise ConfigError(f"{where}: trec is {said!r}; expected {{docs: …, topics: …, qrels: …}}, or give path: FOLDER")
+        raise ConfigError(
+            f"{inside(where, 'trec')}: trec is {shown(said)}; expected {{docs: …, topics: …, qrels: …}}, or give path: "
+            "FOLDER"
+        )
     tree = dict(said)
     for key in ("docs", "topics"):
         if isinstance(tree.get(key), str):
@@ -278,7 +310,10 @@ def _reranking(said: Any, split: str) -> dict[str, Any]:
 
 def _hub(said: Any, split: str, where: str) -> dict[str, Any]:
     if not isinstance(said, dict):
-        raise ConfigError(f"{where}: hf is {said!r}; expected {{repository: owner/name, revision: …, corpus: …, …}}")
+        raise ConfigError(
+            f"{inside(where, 'hf')}: hf is {shown(said)}; expected {{repository: owner/name, revision: …, corpus: …, "
+            "…}"
+        )
     tree = {"split": split, **said}
     if "qrels" in tree:
         tree["qrels"] = _by_split(tree["qrels"], split)
@@ -295,26 +330,4 @@ def _by_split(said: Any, split: str) -> Any:
 def _check_hub(spec: HubSpec, where: str) -> None:
     parts = (spec.corpus, spec.queries, spec.qrels)
     if (spec.reranking is None) == (None in parts) or (spec.reranking is not None and any(parts)):
-        raise ConfigError(f"{where}: hf needs corpus, queries and qrels, or reranking alone")
-
-
-def _problem(error: ValidationError) -> str:
-    """The first thing wrong; for a key that nobody knows, the nearest there is."""
-    unasked = [each for each in error.errors(include_url=False) if each["type"] == "extra_forbidden"]
-    if not unasked:
-        return first_problem(error)
-    *place, key = unasked[0]["loc"]
-    known = _fields_at(error.title, tuple(place))
-    return f"{'.'.join(map(str, place)) or 'the set'}: {unknown('key', str(key), known)}"
-
-
-def _fields_at(title: str, place: tuple[int | str, ...]) -> tuple[str, ...]:
-    tables: dict[tuple[str, str], type[BaseModel]] = {
-        ("TablesSpec", "corpus"): CorpusTable, ("TablesSpec", "queries"): QueriesTable,
-        ("TablesSpec", "qrels"): QrelsTable, ("RerankingSpec", "reranking"): RerankingTable,
-        ("HubSpec", "corpus"): HubCorpus, ("HubSpec", "queries"): HubQueries, ("HubSpec", "qrels"): HubQrels,
-        ("HubSpec", "reranking"): HubReranking,
-    }  # fmt: skip
-    top = {known.__name__: known for known in _KINDS.values()}[title]
-    model = tables.get((title, str(place[0]))) if place else top
-    return tuple((model or top).model_fields)
+        raise ConfigError(f"{inside(where, 'hf')}: hf needs corpus, queries and qrels, or reranking alone")

@@ -32,10 +32,6 @@ KEY = "instructions"
 
 def is_study(config: Path) -> bool:
     """Whether a config is a study file: its top level has the key ``instructions``. An unreadable file is not."""
-    import yaml
+    from bench.reading import top_keys
 
-    try:
-        tree = yaml.safe_load(config.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, ValueError, yaml.YAMLError):
-        return False
-    return isinstance(tree, dict) and KEY in tree
+    return KEY in top_keys(config)

@@ -23,17 +23,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from bench.config.axes import asks_for_all
 from bench.config.fields import TUPLE_FIELDS
-from bench.config.plan import expand, read_overrides, read_tree
+from bench.config.plan import expand, read_overrides
 from bench.data import splits
 from bench.data.parts import HALF, Part, parse_part
 from bench.measures import check_measure
-from bench.reading import as_json, first_problem, unknown
+from bench.reading import Keys, checked, inside, overridden, read_config, shown, standing_elsewhere, told_at, unknown
 from bench.rerankers.template import TEMPLATES
 from bench.sources import default_split
 from bench.sources.spec import is_name, label
@@ -48,9 +48,6 @@ _ONE_VALUE = "a study varies the instruction alone; give one value for every oth
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
-
-
-_Model = TypeVar("_Model", bound=_Strict)
 
 
 class _Arm(_Strict):
@@ -157,30 +154,31 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
 
     No set is read but for the names of its splits: whether they hold queries is found later. Raises ConfigError.
     """
-    text, tree = read_tree(path)
-    base, source = path.resolve().parent, str(path)
+    config, base = read_config(path, "name, datasets, baseline and instructions"), path.resolve().parent
     said = read_overrides(overrides, base)
-    tree |= said.top
+    source = overridden(config.place, [(key,) for key in said.top])
     for name in said.fields:
         if name in _VARIED or name == "split":
             raise ConfigError(
                 f"{name} is what a study varies or chooses by; change it in {path}, not behind the command"
             )
-    file = _read(_File, tree, source)
-    study = _read(_Study, file.study, f"{source}: study")
-    arms = tuple(_arm(each, source) for each in file.instructions)
+    file = checked(_File, config.tree | said.top, source)
+    study = checked(_Study, file.study, inside(source, "study", said="study"))
+    arms = tuple(_arm(each, inside(source, "instructions", number)) for number, each in enumerate(file.instructions))
     _check_arms(arms, file.baseline, source)
     asked = _Asked(
         name=file.name,
         trial=file.trial,
         measures=_measures(study, source),
-        split=None if study.split is None else _sides(study.split, f"{source}: study.split"),
+        split=None
+        if study.split is None
+        else _sides(study.split, inside(source, "study", "split", said="study.split")),
         arms=arms,
         forced=said.fields,
         base=base,
         source=source,
     )
-    sets = tuple(_set(entry, asked) for entry in file.datasets)
+    sets = tuple(_set(number, entry, asked) for number, entry in enumerate(file.datasets))
     _check_sets(sets, arms, file.baseline, source)
     note = "".join(f"# override: {item}\n" for item in overrides)
     return StudyFile(
@@ -193,31 +191,19 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> StudyFile:
         looks=study.looks,
         effect=study.effect,
         sd=study.sd,
-        calibration=_read(Calibrating, study.calibration, f"{source}: study.calibration"),
+        calibration=checked(
+            Calibrating, study.calibration, inside(source, "study", "calibration", said="study.calibration")
+        ),
         base=base,
-        text=note + text,
+        text=note + config.text,
         time_limit_s=file.time_limit_s,
     )
 
 
-def _read(model: type[_Model], said: Mapping[str, Any], where: str) -> _Model:
-    """A mapping as that model. Raises ConfigError, which begins with ``where``."""
-    known = tuple(field.alias or name for name, field in model.model_fields.items())
-    for key in said:
-        if key not in known:
-            raise ConfigError(f"{where}: {unknown('key', str(key), known)}")
-    try:
-        return model.model_validate_json(as_json(said, where))
-    except ValidationError as error:
-        raise ConfigError(f"{where}: {first_problem(error)}") from error
-
-
 def _measures(study: _Study, source: str) -> tuple[str, ...]:
-    for name in study.compare:
-        try:
+    for number, name in enumerate(study.compare):
+        with told_at(inside(source, "study", "compare", number, said="study.compare")):
             check_measure(name)
-        except ConfigError as error:
-            raise ConfigError(f"{source}: study.compare: {error}") from error
     return tuple(dict.fromkeys(study.compare))
 
 
@@ -229,15 +215,16 @@ def _arm(entry: Any, source: str) -> Arm:
         return _known_arm(entry, source)
     if not isinstance(entry, dict):
         raise ConfigError(
-            f"{source}: instructions: {entry!r} is no instruction; give a name in the library, or {{name: …, text: …}}"
+            f"{source}: instructions: {shown(entry)} is no instruction; give a name in the library, or {{name: …, "
+            "text: …}"
         )
     named = isinstance(entry.get("name"), str) and entry["name"].strip()
-    where = f"{source}: instruction {entry['name']!r}" if named else f"{source}: instructions"
-    said = _read(_Arm, entry, where)
+    where = inside(source, said=f"instruction {shown(entry['name'])}" if named else "instructions")
+    said = checked(_Arm, entry, where)
     if not named:
         raise ConfigError(f"{source}: an instruction has no name; give it a short one, as tables are to show it")
     if said.template is not None and said.template not in TEMPLATES:
-        raise ConfigError(f"{where}: {unknown('template', said.template, tuple(TEMPLATES))}")
+        raise ConfigError(f"{inside(where, 'template')}: {unknown('template', said.template, tuple(TEMPLATES))}")
     if said.text in (None, {}) and said.template is None and said.query_field is None:
         raise ConfigError(f"{where}: it says nothing; give a text, a field of the queries, or another template")
     by_dataset = said.text if isinstance(said.text, dict) else {}
@@ -263,24 +250,28 @@ def _check_arms(arms: Sequence[Arm], baseline: str, source: str) -> None:
     names = [arm.name for arm in arms]
     if len(names) < 2:
         raise ConfigError(
-            f"{source}: instructions: a study compares two instructions or more, and {len(names) or 'none'} is named"
+            f"{inside(source, 'instructions')}: instructions: a study compares two instructions or more, and "
+            f"{len(names) or 'none'} is named"
         )
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"{source}: two instructions have the name {name!r}; names are unique")
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            place = inside(source, "instructions", number)
+            raise ConfigError(f"{place}: two instructions have the name {name!r}; names are unique")
     if baseline not in names:
-        raise ConfigError(f"{source}: baseline: {unknown('instruction', baseline, names)}")
+        raise ConfigError(f"{inside(source, 'baseline')}: baseline: {unknown('instruction', baseline, names)}")
 
 
 # ------------------------------------------------------------------------------------------------------- sets
 
 
-def _set(entry: Any, asked: _Asked) -> StudySet:
-    where = f"{asked.source}: datasets"
+def _set(number: int, entry: Any, asked: _Asked) -> StudySet:
+    where = inside(asked.source, "datasets", number, said="datasets")
+    moved: dict[Keys, Keys] = {("pipelines", arm.name): ("instructions", at) for at, arm in enumerate(asked.arms)}
+    asked = replace(asked, source=standing_elsewhere(asked.source, {("datasets", 0): ("datasets", number), **moved}))
     sides, plain, own = asked.split, entry, entry.get("split") if isinstance(entry, dict) else None
     if isinstance(own, dict):
         plain = {key: value for key, value in entry.items() if key != "split"}
-        sides = _sides(own, f"{where}: split")
+        sides = _sides(own, inside(where, "split", said="split"))
     if (isinstance(entry, dict) and "drawn" in entry) or (isinstance(entry, str) and is_drawn(entry)):
         raise ConfigError(f"{where}: drawn pairs have no judgements, so no instruction can be better on them")
     whole = _trials(plain, asked.arms[:1], asked, "")[asked.arms[0].name]
@@ -293,7 +284,7 @@ def _set(entry: Any, asked: _Asked) -> StudySet:
 
 
 def _sides(said: Mapping[str, Any], where: str) -> _Sides | _Drawn:
-    return _read(_Sides, said, where) if "dev" in said or "test" in said else _read(_Drawn, said, where)
+    return checked(_Sides, said, where) if "dev" in said or "test" in said else checked(_Drawn, said, where)
 
 
 def _split_names(
@@ -309,13 +300,11 @@ def _split_names(
         drawn = asked or _Drawn()
         of = drawn.of or (trial.split if is_given else default_split(trial.dataset))
         if "/" in of:
-            raise ConfigError(f"{where}: split {of!r} is a part already; name the whole split, or both sides")
+            raise ConfigError(f"{where}: split {shown(of)} is a part already; name the whole split, or both sides")
         dev, test = (Part(of, side, drawn.dev_share, drawn.seed).name for side in ("dev", "test"))
-    for name in (dev, test):
-        try:
+    with told_at(where):
+        for name in (dev, test):
             parse_part(name)
-        except ConfigError as error:
-            raise ConfigError(f"{where}: {error}") from error
     if dev == test:
         raise ConfigError(f"{where}: split: dev and test are both {dev!r}; what chooses must not judge")
     return dev, test
@@ -335,12 +324,12 @@ def _known_splits(trial: Trial, base: Path, where: str) -> tuple[str, ...]:
 
 def _trials(entry: Any, arms: Sequence[Arm], asked: _Asked, name: str) -> dict[str, Trial]:
     """The trial of each arm on the set of that name, by the arm's."""
-    where = f"{asked.source}: trial"
+    where = inside(asked.source, "trial", said="trial")
     for key, value in asked.trial.items():
         if key in _VARIED:
-            raise ConfigError(f"{where}: {key} is what the arms vary; say it in the list of instructions")
+            raise ConfigError(f"{inside(where, key)}: {key} is what the arms vary; say it in the list of instructions")
         if isinstance(value, list) and key not in TUPLE_FIELDS:
-            raise ConfigError(f"{where}: {key} is the list {value!r}; {_ONE_VALUE}")
+            raise ConfigError(f"{inside(where, key)}: {key} is the list {shown(value)}; {_ONE_VALUE}")
     if asks_for_all([asked.trial, asked.forced]):
         raise ConfigError(f"{where}: device is all; {_ONE_VALUE}")
     shared = {"scenarios": [], **asked.trial}
@@ -379,16 +368,19 @@ def _fields(arm: Arm, dataset: str) -> dict[str, Any]:
 
 def _check_sets(sets: Sequence[StudySet], arms: Sequence[Arm], baseline: str, source: str) -> None:
     labels = [each.label for each in sets]
-    for name in labels:
-        if labels.count(name) > 1:
-            raise ConfigError(f"{source}: two datasets are called {name!r}, so that nobody could tell them apart")
-    for arm in arms:
+    for number, name in enumerate(labels):
+        if name in labels[:number]:
+            place = inside(source, "datasets", number)
+            raise ConfigError(f"{place}: two datasets are called {name!r}, so that nobody could tell them apart")
+    for number, arm in enumerate(arms):
         for name in arm.by_dataset:
             if name not in labels:
-                raise ConfigError(f"{source}: instruction {arm.name!r}: {unknown('dataset', name, labels)}")
+                place = inside(source, "instructions", number, "text", name, said=f"instruction {arm.name!r}")
+                raise ConfigError(f"{place}: {unknown('dataset', name, labels)}")
     for each in sets:
         if baseline not in each.dev:
-            raise ConfigError(f"{source}: the baseline {baseline!r} has no text for {each.label}")
+            place = inside(source, "baseline")
+            raise ConfigError(f"{place}: the baseline {baseline!r} has no text for {each.label}")
         if len(each.dev) < 2:
             raise ConfigError(
                 f"{source}: {each.label} has no other instruction than the baseline; there is nothing to compare"

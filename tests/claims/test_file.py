@@ -107,6 +107,7 @@ MISTAKES: dict[str, tuple[Callable[[Tree], object], str]] = {
     "unknown dataset": (lambda t: _figure(t).update(dataset="big"), "'big'"),
     "unknown field": (lambda t: _figure(t).update(where={"dtyp": "fp16"}), "Did you mean 'dtype'"),
     "unknown measure": (lambda t: _figure(t).update(measure="latency_p50"), "Did you mean 'latency_p50_s'"),
+    "half a cut-off": (lambda t: _figure(t).update(measure="recall@0.5"), "K a whole number"),
     "measure not taken": (lambda t: _figure(t).update(measure="map"), "map is not among the measures of the trials"),
     "cost with minus": (lambda t: _figure(t).update(measure="load_s"), "minus is for measures of quality"),
     "no figure": (lambda t: _figure(t).update(expected="a lot"), "'gain': expected: 'a lot' is not a figure"),
@@ -117,6 +118,40 @@ MISTAKES: dict[str, tuple[Callable[[Tree], object], str]] = {
     ),
     "a strange option": (lambda t: _figure(t).update(**{"with": {"at": 0.9}}), "takes no option 'at'"),
     "a document too many": (lambda t: _figure(t, 1).update(document=3), "there are 2 documents, not 3"),
+    "a document too many in with": (
+        lambda t: (_figure(t, 1).pop("document"), _figure(t, 1).update(**{"with": {"document": 3}})),
+        "there are 2 documents, not 3",
+    ),
+    "a document of no kind": (
+        lambda t: (_figure(t, 1).pop("document"), _figure(t, 1).update(**{"with": {"document": "one"}})),
+        "with: document: Input should be a valid integer, given 'one'",
+    ),
+    "an option of no kind": (
+        lambda t: _figure(t).update(measure="relevant_share", minus=None, **{"with": {"at": "high", "width": 0.1}}),
+        "with: at: Input should be a valid number, given 'high'",
+    ),
+    "bounds the wrong way round": (
+        lambda t: _figure(t).update(measure="long_minus_short", minus=None, **{"with": {"long": 9, "short": [5, 2]}}),
+        "short is [at least, at most], given (5, 2)",
+    ),
+    "an example's value of no kind": (
+        lambda t: _claim(t, 1)["examples"]["trial"].update(max_length="long"),
+        "examples: max_length: Input should be",
+    ),
+    "an example's pipeline": (
+        lambda t: _claim(t, 1)["examples"]["trial"].update(pipeline="x"),
+        "examples have no pipeline; leave it out",
+    ),
+    "an unknown key of a figure": (lambda t: _figure(t).update(expcted="1"), "'expcted'. Did you mean 'expected'?"),
+    "an unknown key of examples": (lambda t: _claim(t, 1)["examples"].update(qeury="x"), "Did you mean 'query'?"),
+    "an unknown key of a source": (
+        lambda t: t["source"].update(titel="x"),
+        "source: unknown key 'titel'. Did you mean",
+    ),
+    "an unknown key of a claim": (
+        lambda t: _claim(t).update(evidnce="same"),
+        "claims.0: unknown key 'evidnce'. Did you",
+    ),
     "an example's measure": (lambda t: _figure(t, 1).update(measure="ndcg@10"), "examples are measured by"),
     "an example's field": (lambda t: _claim(t, 1)["examples"]["trial"].update(rerankr="x"), "Did you mean 'reranker'"),
     "an experiment's key": (lambda t: t["experiments"]["small"].update(datasts=[]), "Did you mean 'datasets'"),
@@ -132,7 +167,7 @@ def test_a_mistake_is_one_line_with_the_file_and_the_claim(tmp_path: Path, mista
     path = written(tmp_path, tree)
     with pytest.raises(ConfigError) as caught:
         load_claims(path)
-    assert str(caught.value).startswith(str(path))
+    assert str(caught.value).startswith(f"{path} line ")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -74,7 +74,7 @@ def test_defaults_and_a_single_split_make_no_other_name() -> None:
         ("{name: x, hf: {repository: a/b}}", "hf needs corpus, queries and qrels, or reranking alone"),
         ("{name: x, hf: {repository: a/b, reranking: {}, corpus: {}}}", "hf needs corpus, queries and qrels, or"),
         ("{name: x, hf: a/b}", "hf is 'a/b'; expected {repository: owner/name, revision: …, corpus: …, …}"),
-        ("{name: x, hf: {repository: a/b, config: c}}", "config: set 'x': the set: unknown key 'config'. Known: "),
+        ("{name: x, hf: {repository: a/b, config: c}}", "config: set 'x': unknown key 'config'. Known: "),
     ],
 )  # fmt: skip
 def test_a_slip_of_the_pen(text: str, said: str) -> None:
