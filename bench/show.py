@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from bench.data import Counts, SplitReport
+from bench.printable import terminal
 from bench.rerankers.prompt import PromptView
 
 COLOURS = {"system": "dim", "instruction": "cyan", "query": "yellow", "document": "green", "tail": "dim"}
@@ -28,7 +28,7 @@ ROWS: tuple[tuple[str, Callable[[Counts], str]], ...] = (
 
 def show_prompt(view: PromptView) -> None:
     """Each part of the prompt with its tokens set apart by a bar, the count of tokens, and what was cut."""
-    console = Console(highlight=False)
+    console = terminal(highlight=False)
     for part, group in groupby(view.tokens, key=lambda token: token.part):
         tokens = list(group)
         colour = COLOURS[part]
@@ -43,19 +43,19 @@ def show_prompt(view: PromptView) -> None:
 
 def show_check(reports: Sequence[SplitReport]) -> bool:
     """A table of counts per split, then what is odd or wrong; True if every split can be used."""
-    console = Console(highlight=False)
+    console = terminal(highlight=False)
     table = Table(show_edge=False, pad_edge=False)
     table.add_column("split")
     for report in reports:
-        table.add_column(report.split, justify="right")
+        table.add_column(escape(report.split), justify="right")
     for name, tell in ROWS:
         table.add_row(name, *("–" if report.counts is None else tell(report.counts) for report in reports))
     console.print(table)
     for report in reports:
         for notice in report.dataset.notices if report.dataset else ():
-            console.print(f"[yellow]note[/] {report.split}: {escape(str(notice))}", soft_wrap=True)
+            console.print(f"[yellow]note[/] {escape(report.split)}: {escape(str(notice))}", soft_wrap=True)
         if report.error is not None:
-            console.print(f"[red]error[/] {report.split}: {escape(str(report.error))}", soft_wrap=True)
+            console.print(f"[red]error[/] {escape(report.split)}: {escape(str(report.error))}", soft_wrap=True)
     if all(report.ok for report in reports):
         console.print("[green]✓[/] every split can be used")
         return True

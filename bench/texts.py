@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from functools import partial
 from pathlib import Path
 
+from bench.data.records import parse_object
 from bench.types import DataError
 
 
@@ -15,10 +16,10 @@ def read_documents(path: Path) -> list[str]:
     Raises DataError.
     """
     try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8-sig")
+        text = sys.stdin.read().removeprefix("\ufeff") if str(path) == "-" else path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise DataError("no such file; give a text file with one document per line, a .jsonl, or -", path) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: bytes that are not UTF-8, or a path with a NUL in it
         raise DataError(f"cannot be read as UTF-8 text: {error}", path) from error
     lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     if not lines:
@@ -27,8 +28,8 @@ def read_documents(path: Path) -> list[str]:
 
 
 def _record(line: str, path: Path, number: int) -> str:
-    try:
-        record = json.loads(line)
-        return f"{record.get('title') or ''} {record['text']}".strip()
-    except (ValueError, KeyError, AttributeError) as error:
-        raise DataError('is not a JSON object with a "text"', path, number) from error
+    record = parse_object(line, partial(DataError, path=path, line=number))
+    title, text = record.get("title"), record.get("text")
+    if not isinstance(text, str) or not isinstance(title, str | None):
+        raise DataError('expected a JSON object whose "text", and "title" if there is one, are texts', path, number)
+    return f"{title or ''} {text}".strip()

@@ -15,7 +15,7 @@ from bench.data.files import TextFile
 from bench.data.notices import Tally
 from bench.data.qrels import read_qrels
 from bench.data.read_corpus import read_corpus
-from bench.data.records import read_records, refuse_repeated, text_field
+from bench.data.records import read_records, refuse_repeated, shown, text_field
 from bench.types import DataError, Dataset, Qrels, Query
 
 _ENDINGS = (".tsv", ".tsv.gz")
@@ -60,7 +60,9 @@ def load_dataset(path: Path, split: str = "test") -> Dataset:
     scored = _scored(files[2], queries, qrels, tally)
     for query in scored:
         if not query.text.strip():
-            raise files[1].error(f"query {query.id!r} has no text, but judgements in {split}", query_lines[query.id])
+            raise files[1].error(
+                f"query {shown(query.id)} has no text, but judgements in {split}", query_lines[query.id]
+            )
     return Dataset(
         name=card.name,
         split=split,

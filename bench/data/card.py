@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.data.records import control_character, shown
 from bench.types import DataError
 
 CARD = "dataset.toml"
+LONGEST = 2**20
+"""Bytes of a card."""
 _TEXTS = ("name", "licence", "revision", "description")
 _KEYS = (*_TEXTS, "languages", "drops_own_id", "checksums")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -38,19 +41,24 @@ class Card:
 def read_card(folder: Path) -> Card:
     """The folder's card; without one, a card that knows the folder's name. Raises DataError for an unusable card."""
     path = folder / CARD
-    if not path.exists():
-        return Card(name=folder.resolve().name)
+    try:
+        if not path.exists():
+            return Card(name=folder.resolve().name)
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror or error}", path) from error
     values = _parse(path)
     for key in values:
         if key not in _KEYS:
-            raise DataError(f"the key {key!r} is not known; known are {', '.join(_KEYS)}", path)
+            raise DataError(f"the key {shown(key)} is not known; known are {', '.join(_KEYS)}", path)
     texts = {key: _text(path, key, values[key]) for key in _TEXTS if key in values}
     name = texts.pop("name", "").strip() or folder.resolve().name
+    if fault := control_character(name):
+        raise DataError(f"the name {shown(name)} {fault}", path)
     checksums = _checksums(path, values.get("checksums", {}))
     languages = _languages(path, values.get("languages", []))
     drops = values.get("drops_own_id", False)
     if not isinstance(drops, bool):
-        raise DataError(f"drops_own_id is {drops!r}; expected true or false", path)
+        raise DataError(f"drops_own_id is {shown(drops)}; expected true or false", path)
     return Card(name=name, languages=languages, drops_own_id=drops, checksums=checksums, **texts)
 
 
@@ -67,7 +75,11 @@ def verify(card: Card, folder: Path, found: Mapping[str, str]) -> None:
 
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        with path.open("rb") as file:
+            read = file.read(LONGEST + 1)
+        if len(read) > LONGEST:
+            raise DataError(f"longer than {LONGEST // 2**20} MiB; a card is a few lines about the set", path)
+        return tomllib.loads(read.decode("utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"at line (\d+)", str(error))
         raise DataError(f"not TOML: {error}", path, int(at[1]) if at else None) from error
@@ -81,23 +93,25 @@ def _parse(path: Path) -> dict[str, Any]:
 
 def _text(path: Path, key: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise DataError(f"{key} = {value!r} is not text; put it in quotes", path)
+        raise DataError(f"{key} = {shown(value)} is not text; put it in quotes", path)
     return value
 
 
 def _languages(path: Path, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise DataError(f'languages = {value!r} is not a list of texts, such as ["en", "zh"]', path)
+        raise DataError(f'languages = {shown(value)} is not a list of texts, such as ["en", "zh"]', path)
     return tuple(value)
 
 
 def _checksums(path: Path, value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise DataError(f"checksums = {value!r} is not a table, [checksums]", path)
+        raise DataError(f"checksums = {shown(value)} is not a table, [checksums]", path)
     for name, checksum in value.items():
         if not _DATA_FILE.fullmatch(name):
             known = "corpus.jsonl, queries.jsonl and qrels/<split>.tsv (without .gz)"
-            raise DataError(f"checksums has the file {name!r}; the files of a set are {known}", path)
+            raise DataError(f"checksums has the file {shown(name)}; the files of a set are {known}", path)
         if not isinstance(checksum, str) or not _SHA256.fullmatch(checksum):
-            raise DataError(f"the checksum of {name} is {checksum!r}; expected 64 hexadecimal digits (sha256)", path)
+            raise DataError(
+                f"the checksum of {name} is {shown(checksum)}; expected 64 hexadecimal digits (sha256)", path
+            )
     return value

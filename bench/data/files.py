@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -15,6 +15,9 @@ from bench.types import DataError
 
 BOM = b"\xef\xbb\xbf"
 GZIP_MAGIC = b"\x1f\x8b"
+LONGEST_LINE = 2**26
+"""Bytes of one line, its end included: 64 MiB. A longer one is refused as soon as it has been read so far, so that a
+file of one endless line, or a small archive of one, costs no more memory than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class TextFile:
         number = end = 0
         try:
             with self.open() as stream:
-                for number, raw in enumerate(stream, start=1):
+                for number, raw in enumerate(raw_lines(stream, self.error), start=1):
                     self._digest.update(raw)
                     end += len(raw)
                     place = f"{self.name}:{number}"
@@ -99,6 +102,19 @@ class TextFile:
             raise self.error(f"byte {error.start + 1} of the line (0x{bad}) is not UTF-8; {hint}", number) from error
 
 
+def raw_lines(stream: IO[bytes] | gzip.GzipFile, error: Callable[[str, int], DataError]) -> Iterator[bytes]:
+    """Every line with its end. What ``error`` makes of a message and a number is raised for one that is too long."""
+    number = 0
+    while raw := stream.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(raw) > LONGEST_LINE:
+            raise error(
+                f"the line is longer than {LONGEST_LINE // 2**20} MiB, as no text is; cut it, or fetch the file again",
+                number,
+            )
+        yield raw
+
+
 def _without_mark(raw: bytes, number: int, place: str, tally: Tally) -> bytes:
     if number == 1 and raw.startswith(BOM):
         tally.add("file begins with a byte-order mark, skipped", place)
@@ -108,8 +124,12 @@ def _without_mark(raw: bytes, number: int, place: str, tally: Tally) -> bytes:
 
 def _find(folder: Path, name: str) -> Path:
     plain, packed = folder / name, folder / f"{name}.gz"
-    if plain.exists() and packed.exists():
+    try:
+        found = [path for path in (plain, packed) if path.exists()]
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror or error}", plain) from error
+    if len(found) > 1:
         raise DataError(f"both {name} and {name}.gz are there; remove the one that is not meant", folder)
-    if not plain.exists() and not packed.exists():
+    if not found:
         raise DataError(f"{name} (or {name}.gz) is missing; a set in the BEIR layout has it", folder)
-    return plain if plain.exists() else packed
+    return found[0]

@@ -7,7 +7,7 @@ from collections.abc import Container
 
 from bench.data.files import Line, TextFile
 from bench.data.notices import Tally
-from bench.data.records import and_more, check_identifier
+from bench.data.records import and_more, check_identifier, shown
 
 HEADER = ("query-id", "corpus-id", "score")
 MAX_GRADE = 1000
@@ -32,16 +32,16 @@ def read_qrels(
     for line in lines:
         query_id, document_id, grade = _judgement(file, line, tally)
         if query_id not in queries:
-            unknown.append((line, f"query {query_id!r} is not in queries.jsonl"))
+            unknown.append((line, f"query {shown(query_id)} is not in queries.jsonl"))
         elif document_id not in documents:
-            unknown.append((line, f"document {document_id!r} is not in corpus.jsonl"))
+            unknown.append((line, f"document {shown(document_id)} is not in corpus.jsonl"))
         grades = qrels.setdefault(query_id, {})
         if document_id not in grades:
             grades[document_id] = grade
         elif grades[document_id] == grade:
             tally.add("judgement is given again with the same grade, read once", line.place)
         else:
-            pair = f"query {query_id!r}, document {document_id!r}"
+            pair = f"query {shown(query_id)}, document {shown(document_id)}"
             message = f"{pair} has the grade {grade} here and {grades[document_id]} above; keep one"
             raise file.error(message, line.number)
     if unknown:

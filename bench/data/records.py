@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NoReturn
@@ -10,6 +12,8 @@ from typing import Any, NoReturn
 from bench.data.files import Line, TextFile
 from bench.data.notices import Tally
 from bench.types import DataError
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def read_records(file: TextFile, tally: Tally) -> Iterator[tuple[Line, str, dict[str, Any]]]:
@@ -22,7 +26,7 @@ def read_records(file: TextFile, tally: Tally) -> Iterator[tuple[Line, str, dict
 def text_field(file: TextFile, line: Line, record: dict[str, Any], field: str) -> str:
     """The field's text. Raises DataError when it is missing or is not text."""
     if field not in record:
-        raise file.error(f"the field {field!r} is missing; the line has {sorted(record)}", line.number)
+        raise file.error(f"the field {field!r} is missing; the line has {shown(sorted(record), 200)}", line.number)
     value = record[field]
     if not isinstance(value, str):
         raise file.error(f"the field {field!r} is {_kind(value)}; expected text", line.number)
@@ -33,7 +37,9 @@ def refuse_repeated(file: TextFile, repeated: list[tuple[str, int]]) -> None:
     """Raise DataError when there are ids that were given before, each with the number of its line."""
     if repeated:
         identifier, number = repeated[0]
-        raise file.error(f"the id {identifier!r} was given above{and_more(len(repeated) - 1)}; ids are unique", number)
+        raise file.error(
+            f"the id {shown(identifier)} was given above{and_more(len(repeated) - 1)}; ids are unique", number
+        )
 
 
 def and_more(further: int) -> str:
@@ -45,14 +51,39 @@ def check_identifier(file: TextFile, line: Line, identifier: str) -> str:
     """The id unchanged. Raises DataError when it could not be a column of a run file."""
     if not identifier:
         raise file.error("the id is empty", line.number)
-    if identifier.split() != [identifier]:
-        message = f"the id {identifier!r} contains white space; run files are split at white space, so replace it"
-        raise file.error(message, line.number)
+    if fault := fault_of_id(identifier):
+        raise file.error(f"the id {shown(identifier)} {fault}", line.number)
     return identifier
 
 
+def fault_of_id(identifier: str) -> str | None:
+    """Why an id that is not empty could not be a column of a run file, and what to do; None where it can.
+
+    A control character is as bad as white space: what reads run files in C ends a text at a NUL, and a terminal obeys
+    an escape.
+    """
+    if identifier.split() != [identifier]:
+        return "contains white space; run files are split at white space, so replace it"
+    return control_character(identifier)
+
+
+def control_character(name: str) -> str | None:
+    """What is said of a name that has a control character in it; None of any other."""
+    found = _CONTROL.search(name)
+    return f"contains the control character U+{ord(found[0]):04X}, as no name does; remove it" if found else None
+
+
+def shown(value: Any, length: int = 60) -> str:
+    """A value as an error tells it, cut where it is long."""
+    said = repr(value[: length + 1] if isinstance(value, str) else value)
+    return said if len(said) <= length else said[:length] + "…"
+
+
 def parse_object(text: str, error: Callable[[str], DataError]) -> dict[str, Any]:
-    """The JSON object that ``text`` is; what is not one is raised as what ``error`` makes of a message."""
+    """The JSON object that ``text`` is; what is not one is raised as what ``error`` makes of a message.
+
+    A field given twice, NaN and Infinity are refused too, and half of a surrogate pair: none of them has one meaning.
+    """
     try:
         record = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse_constant)
         # A lone surrogate ("\ud800") is legal JSON and illegal text: it could be neither encoded nor tokenised.
@@ -80,8 +111,8 @@ def _identifier(file: TextFile, line: Line, record: dict[str, Any], tally: Tally
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
     if len(record) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"the field {next(name for name in names if names.count(name) > 1)!r} is given twice")
+        times = Counter(name for name, _ in pairs)
+        raise ValueError(f"the field {shown(next(name for name in times if times[name] > 1))} is given twice")
     return record
 
 

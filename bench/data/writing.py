@@ -74,12 +74,17 @@ def _write_lines(path: Path, lines: Iterable[str]) -> None:
 
 
 def _toml(card: Card) -> str:
-    """JSON text and lists of it are TOML, but for the escapes of characters beyond the first plane: not made here."""
+    """JSON text and lists of it are TOML, but for the escapes of characters beyond the first plane: not made here.
+
+    TOML wants U+007F escaped as well, and half a surrogate pair, as in a file's name that is not UTF-8, becomes a
+    question mark.
+    """
     values = {
         "name": card.name, "licence": card.licence, "revision": card.revision, "description": card.description,
         "languages": list(card.languages),
     }  # fmt: skip
     head = "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in values.items())
+    head = head.encode(errors="replace").decode().replace("\x7f", "\\u007f")
     head += "drops_own_id = true\n" if card.drops_own_id else ""
     if not card.checksums:
         return head

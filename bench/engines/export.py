@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 
+from bench import spreadsheet
 from bench.engines.results import Outcome
 from bench.engines.sentences import WHAT_IS_WHAT, least_work, machine, said_notes
 from bench.engines.summary import Row, Spread, rows
@@ -40,12 +39,8 @@ def markdown(outcome: Outcome) -> str:
 
 def csv_text(outcome: Outcome) -> str:
     """One line per engine; what is unknown is empty."""
-    out = io.StringIO()
     lines = [_flat(row) for row in rows(outcome)]
-    writer = csv.DictWriter(out, list(lines[0]) if lines else ["engine"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return out.getvalue()
+    return spreadsheet.csv_text(list(lines[0]) if lines else ["engine"], lines)
 
 
 def _written(table: Table) -> str:

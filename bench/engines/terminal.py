@@ -25,13 +25,14 @@ _NAME_AT_MOST = 22
 def print_outcome(outcome: Outcome, console: Console) -> None:
     from rich import box
     from rich.table import Table as RichTable
+    from rich.text import Text
 
     table = main_table(outcome)
     headings = [_SHORT.get(title, title) for title in table.columns]
     widths = [_width(table, headings, place) for place in range(len(headings))]
     rich = RichTable(
         box=box.SIMPLE_HEAD,
-        title=table.caption,
+        title=Text(table.caption),
         title_justify="left",
         title_style="bold",
         pad_edge=False,

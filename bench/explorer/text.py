@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bench.report.words import TURNING
 from bench.types import Document
 
 AROUND = 100
@@ -13,11 +14,12 @@ AROUND = 100
 
 
 def clean(text: str) -> str:
-    """One line of printable text: runs of white space become a space, control characters and lone surrogates go."""
+    """One line of printable text: runs of white space become a space; control characters, lone surrogates and signs
+    that turn round what follows them go, as they do in the rest of the report."""
     line = " ".join(text.split())
     if line.isprintable():
         return line
-    return "".join(char for char in line if unicodedata.category(char) not in ("Cc", "Cs"))
+    return "".join(char for char in line if unicodedata.category(char) not in ("Cc", "Cs") and char not in TURNING)
 
 
 def units(text: str) -> int:
@@ -34,7 +36,7 @@ def excerpt(document: Document, characters: int, stops: Iterable[int] = ()) -> l
     whole = clean(document.content)
     title = min(len(clean(document.title)), len(whole))
     end = whole_character(whole, characters)
-    found = [document.id, units(whole[:title]), units(whole)]
+    found = [clean(document.id), units(whole[:title]), units(whole)]
     places = sorted(stops)
     if not places:
         return [*found, whole[:end]]

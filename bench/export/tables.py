@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from bench.export.source import File, Note, Source
 from bench.report.groups import dataset_name
 from bench.report.rows import summary_csv, summary_rows
+from bench.spreadsheet import csv_text
 from bench.types import TrialResult
 
 QUERY_COLUMNS = ("trial", "dataset", "pipeline", "query", "measure", "value")
@@ -27,11 +27,7 @@ _WHOLE = frozenset({
 def csv_files(source: Source, _: Note) -> Iterator[File]:
     """``summary.csv`` as the results folder has it, and ``per_query.csv``. What is missing is empty."""
     yield File("summary.csv", summary_csv(source.results).encode())
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(QUERY_COLUMNS)
-    writer.writerows(query_rows(source.results))
-    yield File("per_query.csv", out.getvalue().encode())
+    yield File("per_query.csv", csv_text(QUERY_COLUMNS, query_rows(source.results)).encode())
 
 
 def parquet_files(source: Source, _: Note) -> Iterator[File]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any
 
 from bench import derived
 from bench.report import groups, words
+from bench.spreadsheet import csv_text
 from bench.types import TrialResult
 
 
@@ -21,12 +20,7 @@ def summary_rows(results: Sequence[TrialResult]) -> list[dict[str, Any]]:
 def summary_csv(results: Sequence[TrialResult]) -> str:
     """The rows as CSV with a header; what is missing is empty."""
     rows = summary_rows(results)
-    header = list(rows[0]) if rows else list(_row(None, (), _unjudged(results)))
-    out = io.StringIO()
-    writer = csv.DictWriter(out, header, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
+    return csv_text(list(rows[0]) if rows else list(_row(None, (), _unjudged(results))), rows)
 
 
 def _row(result: TrialResult | None, names: Sequence[str], shares: Sequence[str]) -> dict[str, Any]:

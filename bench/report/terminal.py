@@ -10,7 +10,7 @@ from bench.report.blocks import Cell, Table
 from bench.report.groups import by_dataset, measures, primary, variants
 from bench.report.pairs import directions, paired
 from bench.report.say import t
-from bench.report.sections import first_cells
+from bench.report.sections import first_cells, warnings_told
 from bench.report.sweep import is_sweep, sentence
 from bench.report.tiers import tiers
 from bench.report.verdict import verdicts
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from bench.claims.words import Ruling
 
+_WARNINGS = 8
 _GAP = 3
 _NAME_AT_LEAST, _NAME_AT_MOST = 14, 40
 _SHORT = {"latency_p50": "p50", "latency_p95": "p95"}
@@ -86,16 +87,35 @@ _VERDICT_STYLES = {
 }  # fmt: skip
 
 
+def print_warnings(results: Sequence[TrialResult], console: Console) -> None:
+    """Print what should make a reader doubt the figures above, each with what to do; the report has them all."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    found = warnings_told(results)
+    if found:
+        console.print()
+        console.print(Text(t("{label}:", label=t("Warnings")), style="bold yellow"))
+    for text in found[:_WARNINGS]:
+        console.print(Padding(Text(text), (0, 0, 0, 2), expand=False))
+    if len(found) > _WARNINGS:
+        console.print(
+            Padding(Text(t("and {n} more, in the report", n=len(found) - _WARNINGS)), (0, 0, 0, 2), expand=False)
+        )
+
+
 def _rich(table: Table, columns: Sequence[tables.Column], room: int) -> RichTable:
     """``columns`` are those behind the name; ``room`` is how wide the table may be."""
     from rich import box
     from rich.table import Table as RichTable
+    from rich.text import Text
 
     headings = [table.columns[0], *(_SHORT.get(column.id, column.title) for column in columns)]
     widths = [max((_width(row[i], i == 1) for row in table.rows), default=0) for i in range(len(headings))]
     widths = [max(w, *map(words.width, h.split())) for w, h in zip(widths, headings, strict=True)]
     shown = _fitting(widths, columns, room)
-    rich = RichTable(box=box.SIMPLE_HEAD, title=table.caption, title_justify="left", title_style="bold", pad_edge=False)
+    title = Text(table.caption)  # a name in it may look like markup
+    rich = RichTable(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold", pad_edge=False)
     for i in shown:
         if i == 0:
             left = room - sum(widths[j] + _GAP for j in shown[1:]) - _GAP

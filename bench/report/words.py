@@ -24,17 +24,23 @@ _TITLES: Mapping[str, str] = {
     "r_precision": "R-precision",
 }
 
+TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Overrides, embeddings and isolates of the direction of writing. Right-to-left text needs none of them."""
+
 
 def clean(text: object) -> str:
-    """One line of printable text: runs of white space become a space, control characters and lone surrogates go."""
-    line = " ".join(str(text).split())
-    return "".join(char for char in line if unicodedata.category(char) not in ("Cc", "Cs"))
+    """One line of printable text: runs of white space become a space; control characters, lone surrogates and signs
+    that turn round what follows them, figures too, go."""
+    return "".join(filter(_is_shown, " ".join(str(text).split())))
 
 
 def clean_lines(text: str) -> str:
     """Printable text that keeps its lines."""
-    kept = (char for char in text if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cs"))
-    return "".join(kept).strip("\n")
+    return "".join(char for char in text if char in "\n\t" or _is_shown(char)).strip("\n")
+
+
+def _is_shown(char: str) -> bool:
+    return unicodedata.category(char) not in ("Cc", "Cs") and char not in TURNING
 
 
 def shorten(text: str, columns: int) -> str:

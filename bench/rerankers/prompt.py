@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal, NamedTuple
 
+from bench.printable import refuse_surrogates
 from bench.rerankers.template import Template
-from bench.types import ConfigError, DataError, ModelError, Request
+from bench.types import ConfigError, ModelError, Request
 
 Part = Literal["system", "instruction", "query", "document", "tail"]
 Tokens = tuple[int, ...]
@@ -137,7 +138,7 @@ class PromptBuilder:
             raise ConfigError(
                 f"max_length {self.max_length} leaves no room for a document: the query {_begin(request.query)} with "
                 f"its instruction and the template takes {fixed} tokens; set max_length to {fixed + 1} at the very "
-                "least, or shorten the query"
+                "least, or shorten the query or the instruction"
             )
         return Prompt(head, document[:room], self.tail, cut_tokens=max(0, len(document) - room))
 
@@ -199,10 +200,10 @@ def check_request(request: Request, template: Template) -> None:
             f"the template {template.name!r} has no place for an instruction, and one was given: "
             f"{_begin(request.instruction)}; leave it out or choose another template"
         )
-    _refuse_surrogates("instruction", request.instruction)
-    _refuse_surrogates("query", request.query)
+    refuse_surrogates("instruction", request.instruction)
+    refuse_surrogates("query", request.query)
     for index, document in enumerate(request.documents):
-        _refuse_surrogates(f"document {index} of the query {_begin(request.query)}", document)
+        refuse_surrogates(f"document {index} of the query {_begin(request.query)}", document)
 
 
 def cut_pairs(prompts: Sequence[Prompt], requests: Sequence[Request]) -> list[int]:
@@ -248,16 +249,6 @@ def _make_special(tokenizer: Any, added: dict[int, Any]) -> None:
                 for token in plain
             ]
         )
-
-
-def _refuse_surrogates(what: str, text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise DataError(
-            f"the {what} is not valid Unicode: a lone surrogate U+{ord(text[error.start]):04X} at character "
-            f"{error.start}; read the file as UTF-8 and replace what cannot be decoded"
-        ) from error
 
 
 def _begin(text: str) -> str:

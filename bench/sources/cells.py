@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.data.notices import Tally
 from bench.data.qrels import MAX_GRADE
+from bench.data.records import fault_of_id, shown
 from bench.sources.files import Place
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
@@ -27,10 +28,8 @@ def identifier(value: Any, place: Place, column: str, tally: Tally) -> str:
         return str(value)
     if not isinstance(value, str):
         raise place.error(f"{_of(column)} is {shown(value)}; an id is text or a whole number")
-    if value.split() != [value]:
-        raise place.error(
-            f"{_of(column)} is {value!r}, which contains white space; run files are split at white space, so replace it"
-        )
+    if fault := fault_of_id(value):
+        raise place.error(f"{_of(column)} is {shown(value)}, which {fault}")
     return value
 
 
@@ -78,7 +77,7 @@ def grade(value: Any, place: Place, column: str, tally: Tally) -> int | None:
     if not isinstance(value, int):
         raise place.error(f"{_of(column)} is {shown(value)}; a grade is a whole number, 0 for not relevant")
     if value > MAX_GRADE:
-        raise place.error(f"{_of(column)} is {value}; a grade is at most {MAX_GRADE}")
+        raise place.error(f"{_of(column)} is {shown(value)}; a grade is at most {MAX_GRADE}")
     if value < 0:
         tally.add("grade is below 0, read as 0 (judged, not relevant)", str(place))
         return 0
@@ -87,12 +86,6 @@ def grade(value: Any, place: Place, column: str, tally: Tally) -> int | None:
 
 def is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
-
-
-def shown(value: Any, length: int = 60) -> str:
-    """A value as an error tells it."""
-    said = repr(value)
-    return said if len(said) <= length else said[:length] + "…"
 
 
 def _of(column: str) -> str:

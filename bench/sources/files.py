@@ -9,7 +9,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.data.files import BOM, GZIP_MAGIC
+from bench.data.files import BOM, GZIP_MAGIC, raw_lines
 from bench.data.notices import Tally
 from bench.types import DataError
 
@@ -34,12 +34,13 @@ class Place:
 def text_lines(path: Path, tally: Tally) -> Generator[str]:
     """Every line, with its end. A byte-order mark is counted and skipped.
 
-    Raises DataError for a file that cannot be read, a damaged gzip stream, and bytes that are not UTF-8.
+    Raises DataError for a file that cannot be read, a damaged gzip stream, bytes that are not UTF-8, and a line beyond
+    ``LONGEST_LINE``.
     """
     number = 0
     try:
         with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as stream:
-            for number, raw in enumerate(stream, start=1):
+            for number, raw in enumerate(raw_lines(stream, lambda said, at: DataError(said, path, at)), start=1):
                 if number == 1 and raw.startswith(BOM):
                     tally.add("file begins with a byte-order mark, skipped", f"{path.name}:1")
                     raw = raw[len(BOM) :]  # noqa: PLW2901

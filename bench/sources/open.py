@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.data import SplitReport, check_dataset, load_dataset
 from bench.data.parts import parse_part, part_of
+from bench.data.records import shown
 from bench.fetch import CARD, card_of, here, is_fetched
 from bench.sources.convert import converted
 from bench.sources.spec import HubSpec, RerankingSpec, Spec, is_name, parse_name
@@ -52,12 +53,22 @@ def find_set(name: str, split: str, base: Path, tell: Progress = untold) -> Foun
         if split not in (known := splits_of(spec)):
             raise DataError(f"the set {spec.name!r} has no split {split!r}; there is {', '.join(known)}")
     else:
-        folder = (base / Path(name).expanduser()).resolve()
+        folder = _folder(name, base)
         spec = trec_folder(folder, split)
         if spec is None:
             return Found(folder)
     made = converted(spec, base, tell)
     return Found(made.folder, made.notices)
+
+
+def _folder(name: str, base: Path) -> Path:
+    """Raises DataError for what cannot be a path: a ``~user`` that is none, a link that leads to itself, a NUL."""
+    try:
+        folder = (base / Path(name).expanduser()).resolve()
+        folder.exists()  # raises for a name that no folder can have
+        return folder
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DataError(f"the path {shown(name)} leads nowhere ({error}); give a folder that can be found") from error
 
 
 def check_set(name: str, base: Path, split: str = "test", tell: Progress = untold) -> tuple[SplitReport, ...]:

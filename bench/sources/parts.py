@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench.data.card import Card
 from bench.data.notices import Tally
+from bench.data.records import shown
 from bench.data.writing import Judgement, write_beir
 from bench.sources.files import Place
 from bench.types import DataError, Document, Query
@@ -52,7 +53,7 @@ def write_parts(folder: Path, card: Card, parts: Parts, tally: Tally) -> Path:
 def _documents(parts: Parts, known: set[str], tally: Tally) -> Iterator[Document]:
     for place, document in parts.documents(tally):
         if document.id in known:
-            raise place.error(f"the document {document.id!r} was given above; ids are unique")
+            raise place.error(f"the document {shown(document.id)} was given above; ids are unique")
         known.add(document.id)
         if not document.content:
             tally.add(EMPTY_DOCUMENT, str(place))
@@ -64,7 +65,7 @@ def _documents(parts: Parts, known: set[str], tally: Tally) -> Iterator[Document
 def _queries(parts: Parts, known: dict[str, tuple[Place, bool]], tally: Tally) -> Iterator[Query]:
     for place, query in parts.queries(tally):
         if query.id in known:
-            raise place.error(f"the query {query.id!r} was given above, at {known[query.id][0]}; ids are unique")
+            raise place.error(f"the query {shown(query.id)} was given above, at {known[query.id][0]}; ids are unique")
         known[query.id] = place, bool(query.text.strip())
         yield query
     if not known:
@@ -81,7 +82,7 @@ def _judgements(
     for place, (query_id, doc_id, grade) in rows:
         if query_id not in queries or doc_id not in documents:
             kind, name = ("query", query_id) if query_id not in queries else ("document", doc_id)
-            unknown.append((place, f"the judged {kind} {name!r} is none of the set's"))
+            unknown.append((place, f"the judged {kind} {shown(name)} is none of the set's"))
             continue
         grades = given.setdefault(query_id, {})
         if doc_id not in grades:
@@ -90,7 +91,7 @@ def _judgements(
         elif grades[doc_id] == grade:
             tally.add("judgement is given again with the same grade, read once", str(place))
         else:
-            pair = f"query {query_id!r}, document {doc_id!r}"
+            pair = f"query {shown(query_id)}, document {shown(doc_id)}"
             raise place.error(f"{pair} has the grade {grade} here and {grades[doc_id]} above; keep one")
     if unknown:
         place, message = unknown[0]
@@ -102,4 +103,4 @@ def _judgements(
     for query_id in relevant:
         place, has_text = queries[query_id]
         if not has_text:
-            raise place.error(f"the query {query_id!r} has no text, and relevant documents in {split!r}")
+            raise place.error(f"the query {shown(query_id)} has no text, and relevant documents in {split!r}")

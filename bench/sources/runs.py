@@ -7,15 +7,18 @@ rank is not read, as there; where it tells another order, that is counted.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Container
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from bench.data.notices import Tally
+from bench.data.records import shown
 from bench.sources.files import Place, sha256_of, text_lines
 from bench.types import DataError, Notice, Ranking, Run, ScoreError, as_float32, rank
 
+_RANK = re.compile(r"[+-]?[0-9]{1,18}")
 COLUMNS = "a line of a TREC run has 6 columns, query Q0 document rank score tag"
 
 
@@ -57,16 +60,18 @@ def read_candidates(
             continue
         own = scored.setdefault(query, {})
         if document in own:
-            raise place.error(f"query {query!r} has the document {document!r} twice; trec_eval refuses such a run too")
+            raise place.error(
+                f"query {shown(query)} has the document {shown(document)} twice; trec_eval refuses such a run too"
+            )
         own[document] = _score(said_score, place)
-        if wanted and said_rank.lstrip("+-").isdecimal():
+        if wanted and _RANK.fullmatch(said_rank):
             ranked.setdefault(query, []).append((int(said_rank), document))
     if unknown:
         place, document = unknown[0]
         further = f" (and {len(unknown) - 1:,} more such lines)" if len(unknown) > 1 else ""
         raise place.error(
-            f"the document {document!r} is none of the set's{further}, so there is nothing to rerank; name the set "
-            "that this run was made on"
+            f"the document {shown(document)} is none of the set's{further}, so there is nothing to rerank; name the "
+            "set that this run was made on"
         )
     run = {query: rank(own.items()) for query, own in scored.items() if queries is None or query in queries}
     if not run:
@@ -80,8 +85,11 @@ def read_candidates(
 
 
 def candidates_path(name: str, base: Path) -> Path:
-    """The run's file; a relative path starts from ``base``."""
-    return (base / Path(name).expanduser()).resolve()
+    """The run's file; a relative path starts from ``base``. Raises DataError for what cannot be a path."""
+    try:
+        return (base / Path(name).expanduser()).resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DataError(f"the path {shown(name)} leads nowhere ({error}); give a file that can be found") from error
 
 
 def _score(said: str, place: Place) -> float:
@@ -91,7 +99,7 @@ def _score(said: str, place: Place) -> float:
             raise ValueError
         return as_float32(score)
     except (ValueError, ScoreError) as error:
-        raise place.error(f"the score {said!r} is no finite number; the fifth column is the score") from error
+        raise place.error(f"the score {shown(said)} is no finite number; the fifth column is the score") from error
 
 
 def _count_oddities(run: Run, ranked: dict[str, list[tuple[int, str]]], tally: Tally) -> None:

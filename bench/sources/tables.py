@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from bench.data.files import LONGEST_LINE
 from bench.data.notices import Tally
 from bench.data.records import parse_object
 from bench.reading import unknown
@@ -62,14 +63,24 @@ def _csv_rows(
     path: Path, lines: Iterator[str], columns: Sequence[str], tally: Tally, delimiter: str, quoted: bool
 ) -> Iterator[tuple[Place, Row]]:
     csv.field_size_limit(sys.maxsize if sys.maxsize <= 2**31 - 1 else 2**31 - 1)  # the default ends at 128 KiB
-    reader = csv.reader(
-        lines, delimiter=delimiter, strict=True, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    )
     header: list[str] | None = None
-    begins = 1
+    begins, held = 1, 0
+
+    def bounded() -> Iterator[str]:
+        nonlocal held
+        for line in lines:
+            held += len(line)
+            if held > LONGEST_LINE:
+                hint = "; is a quote in it never closed? If its quotes are plain letters, say quoted: false"
+                raise Place(path, begins).error(f"the row is longer than {LONGEST_LINE // 2**20} MiB{hint * quoted}")
+            yield line
+
+    reader = csv.reader(
+        bounded(), delimiter=delimiter, strict=True, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    )
     try:
         for cells in reader:
-            place, begins = Place(path, begins), reader.line_num + 1
+            place, begins, held = Place(path, begins), reader.line_num + 1, 0
             if not cells:
                 tally.add("blank line, skipped", str(place))
             elif header is None:

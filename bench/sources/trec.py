@@ -16,10 +16,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from bench.data.files import LONGEST_LINE
 from bench.data.notices import Tally
-from bench.data.records import parse_object
+from bench.data.records import parse_object, shown
 from bench.data.writing import Judgement
 from bench.sources import cells
 from bench.sources.files import Place, text_lines
@@ -31,11 +32,9 @@ TEXT_FIELDS = ("text", "contents", "query", "title")
 """Of a jsonl file, the first that is there; ``title`` is a topic's text where it has no other."""
 
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
-_ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|\w+);")
-_TITLE = re.compile(r"<(TITLE|HEADLINE|TI)\b[^>]*>(.*?)</\1\s*>", re.IGNORECASE | re.DOTALL)
-_NUMBER = re.compile(r"<DOCNO\b[^>]*>(.*?)</DOCNO\s*>", re.IGNORECASE | re.DOTALL)
-_TEXT = re.compile(r"<TEXT\b[^>]*>(.*?)</TEXT\s*>", re.IGNORECASE | re.DOTALL)
-_NOT_TEXT = re.compile(r"<(DOCNO|DOCID|DOCHDR)\b[^>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_ENTITY = re.compile(r"&(?:#0{0,9}[0-9]{1,7}|#[xX]0{0,9}[0-9a-fA-F]{1,6}|\w{1,32});")
+_ANY_CASE = re.IGNORECASE | re.ASCII
+_TITLE, _NUMBER, _TEXT, _NOT_TEXT = "title|headline|ti", "docno", "text", "docno|docid|dochdr"
 _TOPIC_FIELDS = {"title": "title|query", "description": "desc|description|question", "narrative": "narr|narrative"}
 _ANY_FIELD = (
     r"</?(?:num|number|title|query|desc|description|question|narr|narrative|dom|con|fac|def|top|topic|subtopic)\b"
@@ -92,40 +91,79 @@ def _elements(path: Path, opening: str, closing: str, tally: Tally) -> Placed:
     ends = re.compile(closing, re.IGNORECASE)
     place: Place | None = None
     held: list[str] = []
+    size = 0
     for number, whole in enumerate(text_lines(path, tally), start=1):
-        line = whole.replace("\r\n", "\n")
-        while line:
+        line, at = whole.replace("\r\n", "\n"), 0
+        while at < len(line):
             if place is None:
-                if (start := begins.search(line)) is None:
+                if (start := begins.search(line, at)) is None:
                     break
-                place, line = Place(path, number), line[start.start() :]
-            end, again = ends.search(line), begins.search(line, 0 if held else 1)
+                place, at = Place(path, number), start.start()
+            end, again = ends.search(line, at), begins.search(line, at if held else at + 1)
             if again is not None and (end is None or again.start() < end.start()):
                 raise Place(path, number).error(f"another element begins before that of line {place.number} ends")
-            held.append(line[: end.end()] if end else line)
+            held.append(line[at : end.end()] if end else line[at:])
+            size += len(held[-1])
+            if size > LONGEST_LINE:
+                raise place.error(f"the element that begins here is longer than {LONGEST_LINE // 2**20} MiB")
             if end is None:
                 break
             yield place, "".join(held)
-            place, held, line = None, [], line[end.end() :]
+            place, held, size, at = None, [], 0, end.end()
     if place is not None:
         raise place.error("the element that begins here does not end; the file is cut short")
 
 
+class _Tagged(NamedTuple):
+    """An opening tag, its closing one and the text between them, and where all of it lies in the element."""
+
+    text: str
+    start: int
+    end: int
+
+
+def _tagged(element: str, names: str) -> Iterator[_Tagged]:
+    """What stands in these tags (names parted by ``|``), from front to back; a tag that is never closed is none.
+
+    Each name that turns out to be closed nowhere is looked for no more, so that many of them cost no more than one.
+    """
+    opening, unclosed, at = re.compile(rf"<({names})\b[^<>]*>", _ANY_CASE), set[str](), 0
+    while (begin := opening.search(element, at)) is not None:
+        name, at = begin[1].lower(), begin.end()
+        if name in unclosed:
+            continue
+        end = re.compile(rf"</{name}\s*>", _ANY_CASE).search(element, at)
+        if end is None:
+            unclosed.add(name)
+            continue
+        yield _Tagged(element[at : end.start()], begin.start(), end.end())
+        at = end.end()
+
+
+def _without(element: str, parts: Iterable[_Tagged]) -> str:
+    """The element with a space in the place of each of these parts of it."""
+    kept, at = [], 0
+    for part in parts:
+        kept.append(element[at : part.start])
+        at = part.end
+    return " ".join([*kept, element[at:]])
+
+
 def _trec_documents(path: Path, tally: Tally) -> Iterator[tuple[Place, Document]]:
     for place, element in _elements(path, r"<DOC>", r"</DOC>", tally):
-        number = _NUMBER.search(element)
+        number, title = next(_tagged(element, _NUMBER), None), next(_tagged(element, _TITLE), None)
         if number is None:
             raise place.error("the document has no <DOCNO>")
-        title = _TITLE.search(element)
-        texts = [match[1] for match in _TEXT.finditer(element)]
-        rest = _NOT_TEXT.sub(" ", element if title is None else element.replace(title[0], " ", 1))
-        name = cells.identifier(_plain(number[1]), place, "DOCNO", tally)
-        yield place, Document(name, _plain("\n".join(texts) if texts else rest), _plain(title[2]) if title else "")
+        texts = [each.text for each in _tagged(element, _TEXT)]
+        rest = _without(element, [title] if title else [])
+        rest = "" if texts else _without(rest, _tagged(rest, _NOT_TEXT))
+        name = cells.identifier(_plain(number.text), place, "DOCNO", tally)
+        yield place, Document(name, _plain("\n".join(texts) if texts else rest), _plain(title.text) if title else "")
 
 
 def _trec_topics(path: Path, field: str, tally: Tally) -> Iterator[tuple[Place, Query]]:
-    wanted = re.compile(rf"<(?:{_TOPIC_FIELDS[field]})\b[^>]*>(.*?)(?={_ANY_FIELD})", re.IGNORECASE | re.DOTALL)
-    numbered = re.compile(rf"<(?:num|number)\b[^>]*>(.*?)(?={_ANY_FIELD})", re.IGNORECASE | re.DOTALL)
+    wanted = re.compile(rf"<(?:{_TOPIC_FIELDS[field]})\b[^<>]*>(.*?)(?={_ANY_FIELD})", re.IGNORECASE | re.DOTALL)
+    numbered = re.compile(rf"<(?:num|number)\b[^<>]*>(.*?)(?={_ANY_FIELD})", re.IGNORECASE | re.DOTALL)
     for place, element in _elements(path, r"<top(?:ic)?(?=[\s>])", r"</top(?:ic)?>", tally):
         attribute = re.match(r"<topic[^>]*?\b(?:number|id)\s*=\s*[\"']([^\"']*)", element, re.IGNORECASE)
         number = attribute or numbered.search(element)
@@ -209,7 +247,7 @@ def _pairs(path: Path, tally: Tally) -> Iterator[tuple[Place, str, str]]:
         if not line.strip():
             tally.add("blank line, skipped", str(place))
         elif not tab:
-            raise place.error(f"expected id<TAB>text, found {cells.shown(line.strip())}")
+            raise place.error(f"expected id<TAB>text, found {shown(line.strip())}")
         else:
             if "\t" in text:
                 tally.add("text has tabs in it, kept", str(place))

@@ -1,7 +1,7 @@
 """Pure: ``ab-queries.csv``, one row per query of every comparison, with what was known of the query before.
 
-Values are unrounded, texts on one line and otherwise as they are: a text that begins with ``=`` is data, and a
-spreadsheet should be told to read the column ``text`` as text.
+Values are unrounded, texts on one line and otherwise as they are, but for those that a spreadsheet would run (see
+``bench.spreadsheet``).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 
+from bench.spreadsheet import csv_text
 from bench.study.examples import Compared, one_line, outcome
 from bench.study.features import Features
 
@@ -40,11 +41,7 @@ def query_rows(compared: Compared, texts: Mapping[str, str], features: Features)
 def queries_csv(rows: Sequence[Row]) -> str:
     """The rows with a header; features stand behind, and one that a row's set does not have is empty there."""
     header = dict.fromkeys([*COLUMNS, *(name for row in rows for name in row)])
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(header), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
+    return csv_text(list(header), rows)
 
 
 def without_texts(table: str) -> str:

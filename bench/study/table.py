@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 
+from bench.spreadsheet import csv_text
 from bench.study.words import Arm, Contrast
 
 COLUMNS = (
@@ -24,21 +23,19 @@ def ab_csv(contrasts: Sequence[Contrast], arms: Sequence[Arm]) -> str:
     and so is all of the baseline's row behind its mean. Datasets and measures stand in the order of first appearance;
     an arm that is not among ``arms`` comes last. Lone surrogates, which no file can hold, become question marks.
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows: list[list[object]] = []
     for group in _groups(contrasts, arms):
         first = group[0]
         own = first.baseline_mean if all(_same(each.baseline_mean, first.baseline_mean) for each in group) else None
         names = (_text(first.dataset), _text(first.measure), *[_text(first.baseline)] * 2, _text(first.split))
-        writer.writerow([*names, _number(own), *[""] * _AFTER_MEAN])
+        rows.append([*names, _number(own), *[""] * _AFTER_MEAN])
         for each in group:
             names = (each.dataset, each.measure, each.arm, each.baseline, each.split)
             interval = each.difference
             numbers = (each.mean, interval.mean, interval.low, interval.high, each.p, each.p_holm, each.effect,
                        each.detectable)  # fmt: skip
-            writer.writerow([*map(_text, names), *map(_number, numbers), each.wins, each.ties, each.losses])
-    return out.getvalue()
+            rows.append([*map(_text, names), *map(_number, numbers), each.wins, each.ties, each.losses])
+    return csv_text(COLUMNS, rows)
 
 
 def _groups(contrasts: Sequence[Contrast], arms: Sequence[Arm]) -> list[list[Contrast]]:
