@@ -149,7 +149,14 @@ def dead_endpoint() -> str:
 
 
 def ask(
-    home: Path, endpoint: str, name: str = "org/tiny", *, revision: str | None = None, weights: bool = True, **env: str
+    home: Path,
+    endpoint: str,
+    name: str = "org/tiny",
+    *,
+    revision: str | None = None,
+    weights: bool = True,
+    trusted: bool = False,
+    **env: str,
 ) -> Any:
     """``resolve_model`` in a fresh interpreter, as the client reads its settings once. What went to stderr is kept."""
     code = (
@@ -161,7 +168,7 @@ def ask(
         "    if sys.argv[4] == 'tokenizer':\n"
         "        print(json.dumps({'path': str(locate_model(*wanted, weights=False)[0])}))\n"
         "        raise SystemExit\n"
-        "    files = resolve_model(*wanted)\n"
+        "    files = resolve_model(*wanted, trusted=sys.argv[4] == 'code')\n"
         "    print(json.dumps({'path': str(files.path), 'revision': files.revision, 'print': files.fingerprint}))\n"
         "except ModelError as error:\n"
         "    print(json.dumps({'error': str(error)}))\n"
@@ -177,9 +184,10 @@ def ask(
     dropped = ("HF_HUB_OFFLINE", "HF_TOKEN", "HF_HUB_CACHE", "HF_HUB_DISABLE_PROGRESS_BARS", "MODELSCOPE_DOMAIN")
     inherited = {key: value for key, value in os.environ.items() if key not in dropped}
     place = env.pop("hub", "huggingface")
+    kind = "code" if trusted else "all" if weights else "tokenizer"
     start = time.perf_counter()
     done = subprocess.run(  # noqa: PLW1510 (the answer is on stdout, the reason on stderr)
-        [sys.executable, "-c", code, name, json.dumps(revision), place, "all" if weights else "tokenizer"],
+        [sys.executable, "-c", code, name, json.dumps(revision), place, kind],
         env=inherited | settings | env,
         cwd=Path(__file__).parent.parent,
         capture_output=True,
@@ -191,6 +199,33 @@ def ask(
 
 
 # -------------------------------------------------------------------------------------------------- Hugging Face
+
+
+def test_code_is_fetched_for_a_trial_that_trusts_it_and_for_no_other(serve: Any, tmp_path: Path) -> None:
+    """Also where the rest of that commit is in the cache already."""
+    config = json.dumps({"model_type": "own", "auto_map": {"AutoModel": "modeling_own.Own"}}).encode()
+    server = serve(without("config.json") | {"config.json": config, "modeling_own.py": b"1", "deeper/more.py": b"2"})
+    plain = ask(tmp_path, server.url, revision=SHA)
+    assert not list(Path(plain["path"]).rglob("*.py"))
+    trusted = ask(tmp_path, server.url, revision=SHA, trusted=True)
+    assert [path.name for path in sorted(Path(trusted["path"]).rglob("*.py"))] == ["more.py", "modeling_own.py"]
+    assert trusted["print"] != plain["print"] == ask(tmp_path, server.url, revision=SHA)["print"]
+
+
+def test_trusted_code_that_was_never_fetched_is_missed_offline(serve: Any, tmp_path: Path) -> None:
+    config = json.dumps({"model_type": "own", "auto_map": {"AutoModel": "modeling_own.Own"}}).encode()
+    server = serve(without("config.json") | {"config.json": config, "modeling_own.py": b"1"})
+    ask(tmp_path, server.url)
+    offline = ask(tmp_path, dead_endpoint(), trusted=True, HF_HUB_OFFLINE="1")
+    assert "names the code modeling_own.Own, and has no modeling_own.py" in offline["error"]
+
+
+@pytest.mark.parametrize("name", ["../../evil.json", "/etc/evil.json", "a/../../evil.json", "..\\evil.json"])
+def test_a_hub_that_lists_a_file_elsewhere_gives_none(serve: Any, tmp_path: Path, name: str) -> None:
+    server = serve(CHECKPOINT | {name: b"{}"})
+    error = ask(tmp_path / "home", server.url)["error"]
+    assert "which leads out of the model's folder; nothing was fetched" in error
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_download_then_offline_then_unreachable_from_the_cache(serve: Any, tmp_path: Path) -> None:
@@ -390,7 +425,11 @@ def test_a_broken_shard_index_is_an_error(tmp_path: Path, broken: bytes) -> None
 
 
 def test_a_sentence_transformers_folder_may_keep_its_transformer_deeper(tmp_path: Path) -> None:
-    modules = [{"path": "0_Transformer", "type": "x.Transformer"}, {"path": "1_Pooling", "type": "x.Pooling"}]
+    parts = "sentence_transformers.models"
+    modules = [
+        {"path": "0_Transformer", "type": f"{parts}.Transformer"},
+        {"path": "1_Pooling", "type": f"{parts}.Pooling"},
+    ]
     deeper = {f"0_Transformer/{name}": content for name, content in CHECKPOINT.items()}
     write(tmp_path, {"modules.json": json.dumps(modules).encode()} | deeper)
     before = resolve_model(str(tmp_path)).fingerprint

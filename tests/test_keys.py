@@ -17,7 +17,8 @@ CHANGES = {
     "embedder_revision": "r", "embedder_max_length": 9, "query_prompt": "q", "document_prompt": "d", "reranker": "n",
     "reranker_revision": "r", "engine": "reference", "template": "none", "instruction": "i",
     "instruction_field": "f", "max_length": 99,
-    "quantisation": "int8", "url": "http://x", "hub": "modelscope", "device": "mps", "dtype": "bf16",
+    "quantisation": "int8", "url": "http://x", "hub": "modelscope", "trust_remote_code": True, "device": "mps",
+    "dtype": "bf16",
     "max_queries": 3, "seed": 7,
 }  # fmt: skip
 

@@ -35,9 +35,16 @@ class Oracle:
             raise NotApplicableError(f"no language model that says yes or no: {', '.join(kinds) or 'not stated'}")
         auto = transformers.AutoModelForSequenceClassification if self.classifies else transformers.AutoModelForCausalLM
         with quiet_transformers():
-            self.tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            self.tokenizer: Any = transformers.AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
             model, info = auto.from_pretrained(
-                folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, output_loading_info=True
+                folder,
+                dtype=torch.float32,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                output_loading_info=True,
             )
         self.missing = sorted(map(str, info["missing_keys"]))
         self._model: Any = model.to(device).eval()

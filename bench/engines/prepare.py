@@ -89,6 +89,8 @@ def parameters(folder: Path) -> int | None:
     for path in sorted(folder.glob("*.safetensors")):
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
+            if length > path.stat().st_size:
+                raise ValueError(f"{path.name} says that its header has {length:,} bytes, more than the file")
             header = json.loads(file.read(length))
         for name, tensor in header.items():
             if name != "__metadata__":
@@ -104,7 +106,7 @@ def _find(benchmark: Benchmark, base: Path) -> Model:
     try:
         config = json.loads((files.path / "config.json").read_text(encoding="utf-8"))
         count = parameters(files.path)
-    except (OSError, ValueError, KeyError, struct.error) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error) as error:
         raise ModelError(
             f"the files of the model {benchmark.model!r} in {files.path} cannot be read: {error}"
         ) from error

@@ -15,7 +15,9 @@ from typing import Any
 from bench.fetch.errors import OutOfReachError
 from bench.fetch.modelscope import from_modelscope
 from bench.fetch.offline import OFFLINE, is_offline
+from bench.hub.modules import is_inside
 from bench.hub.reach import HUB_DEADLINE_S, quiet_loggers, short, within
+from bench.secrets import without_secrets
 from bench.types import DataError, Hub, Progress
 
 PATIENCE_S = 5 * HUB_DEADLINE_S
@@ -55,7 +57,7 @@ def _from_huggingface(repository: str, revision: str, patterns: Sequence[str], t
     import huggingface_hub
     from huggingface_hub import constants, hf_api  # noqa: F401 (its loggers take their level when it is imported)
 
-    where = f"{repository} on huggingface ({constants.ENDPOINT})"
+    where = without_secrets(f"{repository} on huggingface ({constants.ENDPOINT})")
     cache = Path(constants.HF_HUB_CACHE) / f"datasets--{repository.replace('/', '--')}"
     options: dict[str, Any] = {"repo_type": "dataset", "revision": revision, "allow_patterns": list(patterns) or None}
     if is_offline():
@@ -117,6 +119,8 @@ def _listing(repository: str, revision: str, patterns: Sequence[str], where: str
         if isinstance(each, RepoFile)
     }
     wanted = {name: each for name, each in files.items() if _matches(name, patterns)}
+    if odd := next((name for name in sorted(wanted) if not is_inside(name)), None):
+        raise OutOfReachError(f"{where}: it lists {odd!r}, which leads out of its folder; nothing was fetched")
     if not wanted:
         there = ", ".join(sorted(files)[:12]) or "nothing"
         raise OutOfReachError(f"{where}: none of its files is one of {', '.join(patterns)}; it has {there}")

@@ -9,6 +9,7 @@ from bench.fetch.errors import OutOfReachError
 from bench.fetch.offline import OFFLINE, is_offline
 from bench.hub.modelscope import knock, modelscope_endpoint
 from bench.hub.reach import HUB_DEADLINE_S, quiet_loggers, short, within
+from bench.secrets import without_secrets
 from bench.types import ConfigError, Progress
 
 BRANCH = "master"
@@ -20,7 +21,7 @@ def from_modelscope(repository: str, revision: str, patterns: Sequence[str], tel
 
     Raises OutOfReachError, and ConfigError where the client is not installed.
     """
-    where = f"{repository} on modelscope ({modelscope_endpoint()})"
+    where = without_secrets(f"{repository} on modelscope ({modelscope_endpoint()})")
     try:
         from modelscope.hub.snapshot_download import dataset_snapshot_download
     except ImportError as error:

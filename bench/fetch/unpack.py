@@ -1,9 +1,10 @@
 """Taking the files that are needed out of an archive that somebody else made: a zip, a tar, or a tar in gzip.
 
 Nothing is written outside the folder given, and nothing but plain files. An archive with a name that leads elsewhere
-(``/etc/passwd``, ``../x``, ``C:\\x``), with a link, a device or the same name twice is refused whole, also where the
-entry would not have been needed: such an archive is not what its publisher made. What an entry says of its own size is
-not believed; bytes are counted as they come out.
+(``/etc/passwd``, ``../x``, ``C:\\x``) or that nobody can see, with a link, a device or the same name twice is refused
+whole, also where the entry would not have been needed: such an archive is not what its publisher made. What an entry
+says of its own size is not believed; bytes are counted as they come out. An archive inside an archive is a file like
+any other, and is not opened.
 """
 
 from __future__ import annotations
@@ -24,6 +25,15 @@ from bench.types import DataError, Progress
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 _CHUNK_BYTES = 1 << 20
+_LONGEST_HEADER_BYTES = 1 << 20
+_HEADERS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+"""Entries of a tar that say more of the next one; the library reads them whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +52,12 @@ LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """``stream`` gives the bytes, None where it is a folder or has a ``fault``."""
+    """``stream`` gives the bytes, None where it is a folder or has a ``fault``; ``to_skip`` are read to get past it."""
 
     name: str
     stream: IO[bytes] | None
     fault: str = ""
+    to_skip: int = 0
 
 
 def is_archive(name: str) -> bool:
@@ -56,14 +67,15 @@ def is_archive(name: str) -> bool:
 def unpack(archive: Path, folder: Path, wanted: Sequence[str], tell: Progress, limits: Limits = LIMITS) -> list[str]:
     """Write the files of ``archive`` that match one of ``wanted`` beneath ``folder``; their names, in order.
 
-    Raises DataError for an archive that is damaged, hostile or larger than the limits, and leaves what it has written
-    to the caller to throw away. One buffer is held in memory.
+    What is passed over counts against the limits too, for in a tar it has to be read. Raises DataError for an archive
+    that is damaged, hostile or larger than the limits, and leaves what it has written to the caller to throw away. One
+    buffer is held in memory.
     """
-    allowed = min(limits.total_bytes, max(limits.small_bytes, archive.stat().st_size * limits.ratio))
-    allowed = min(allowed, shutil.disk_usage(folder).free)
+    most = min(limits.total_bytes, max(limits.small_bytes, archive.stat().st_size * limits.ratio))
+    allowed = min(most, shutil.disk_usage(folder).free)
     seen: set[str] = set()
     written: list[str] = []
-    room = allowed
+    room, passed = allowed, 0
     with _damage(archive):
         for entry in _entries(archive, limits.files):
             path = _safe(archive, entry)
@@ -74,6 +86,9 @@ def unpack(archive: Path, folder: Path, wanted: Sequence[str], tell: Progress, l
                 raise DataError(f"the archive has {entry.name!r} twice; which one is meant cannot be told", archive)
             seen.add(key)
             if entry.stream is None or not any(fnmatchcase(path.as_posix(), pattern) for pattern in wanted):
+                passed += entry.to_skip
+                if passed > most:
+                    raise _too_large(archive, most)
                 continue
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -81,18 +96,21 @@ def unpack(archive: Path, folder: Path, wanted: Sequence[str], tell: Progress, l
                 while chunk := entry.stream.read(_CHUNK_BYTES):
                     room -= len(chunk)
                     if room < 0:
-                        packed = f"{archive.stat().st_size:,} bytes"
-                        raise DataError(
-                            f"the archive of {packed} holds more than {allowed:,} bytes, the most that is unpacked; it "
-                            "is no archive of texts, or the disk has no room for it",
-                            archive,
-                        )
+                        raise _too_large(archive, allowed)
                     file.write(chunk)
                     tell(f"unpack {archive.name}", allowed - room, 0)
             written.append(path.as_posix())
     if not written:
         raise DataError(f"none of its {len(seen)} files is one of {', '.join(wanted)}", archive)
     return written
+
+
+def _too_large(archive: Path, allowed: int) -> DataError:
+    return DataError(
+        f"the archive of {archive.stat().st_size:,} bytes holds more than {allowed:,} bytes, the most that is "
+        "unpacked; it is no archive of texts, or the disk has no room for it",
+        archive,
+    )
 
 
 def _safe(archive: Path, entry: _Entry) -> PurePosixPath | None:
@@ -102,6 +120,8 @@ def _safe(archive: Path, entry: _Entry) -> PurePosixPath | None:
     drive = ":" in path.parts[0] if path.parts else False
     if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or drive:
         raise DataError(f"the archive has {name!r}, which leads out of its folder; it is not unpacked", archive)
+    if not name.isprintable():
+        raise DataError(f"the archive has {name!r}, a name that cannot be shown; it is not unpacked", archive)
     if entry.fault:
         raise DataError(f"the archive has {name!r}, {entry.fault}; it is not unpacked", archive)
     return None if entry.stream is None or not path.parts else path
@@ -135,15 +155,27 @@ def _zip_entries(archive: Path, most: int) -> Iterator[_Entry]:
 
 def _tar_entries(archive: Path, _most: int) -> Iterator[_Entry]:
     """In one pass, as the bytes come."""
-    with tarfile.open(archive, "r|*") as held:
+    with tarfile.open(archive, "r|*", tarinfo=_Bounded) as held:
         for member in held:
             if member.isdir():
                 yield _Entry(member.name, None)
             elif member.isreg() and not member.issparse():
                 stream = held.extractfile(member)
-                yield _Entry(member.name, stream)
+                yield _Entry(member.name, stream, to_skip=member.size)
             else:
                 yield _Entry(member.name, None, "which is a link or a device")
+
+
+class _Bounded(tarfile.TarInfo):
+    """An entry whose size is possible, and whose further headers fit a buffer: the library would read any."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.size < 0 or (self.type in _HEADERS and self.size > _LONGEST_HEADER_BYTES):
+            raise tarfile.ReadError(f"a header says that {self.size} bytes follow")
+        following: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        if following.size < 0:
+            raise tarfile.ReadError(f"{following.name!r} has {following.size} bytes")
+        return following
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import random
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -43,6 +43,8 @@ READ_S = 30.0
 ANSWER_S = 45.0
 """For everything before the first byte: looking up the name, connecting, redirects, and the answer's head."""
 MOST_REDIRECTS = 5
+LARGEST_BYTES = 64 * 2**30
+"""Of a file whose size nobody knows beforehand."""
 _RANGE = re.compile(r"bytes (?P<first>\d+)-(?P<last>\d+)/(?P<total>\d+|\*)")
 
 
@@ -138,7 +140,16 @@ def _fetch(url: str, part: Path, expected: Expected, tell: Progress) -> None:
 
     timeout = httpx2.Timeout(READ_S, connect=CONNECT_S)
     failures = 0
-    with httpx2.Client(timeout=timeout, follow_redirects=True, max_redirects=MOST_REDIRECTS) as client:
+
+    def stays_encrypted(request: httpx2.Request) -> None:
+        """Before anything is sent to where a redirect leads."""
+        if url.startswith("https:") and request.url.scheme != "https":
+            raise OutOfReachError(f"{url} redirects to an address without encryption, which is not followed")
+
+    hooks: dict[str, list[Callable[..., Any]]] = {"request": [stays_encrypted]}
+    with httpx2.Client(
+        timeout=timeout, follow_redirects=True, max_redirects=MOST_REDIRECTS, event_hooks=hooks
+    ) as client:
         while True:
             before = _size(part)
             try:
@@ -202,6 +213,11 @@ def _receive(response: httpx2.Response, part: Path, start: int, total: int | Non
                 done += len(chunk)
                 if total is not None and done > total:
                     raise _AgainError(f"the server sent more than the {total:,} bytes that it announced")
+                if done > LARGEST_BYTES:
+                    _discard(part)
+                    raise OutOfReachError(
+                        f"{part.name} goes on after {LARGEST_BYTES:,} bytes, the most that is fetched"
+                    )
                 file.write(chunk)
                 tell(stage, done, total or 0)
         except httpx2.TransportError as error:
@@ -227,9 +243,6 @@ def _answer(client: httpx2.Client, url: str, headers: dict[str, str]) -> Iterato
     except (httpx2.TransportError, TimeoutError) as error:
         raise _AgainError(f"it did not answer ({short(error)})", answered=False) from error
     try:
-        hops = [str(each.url) for each in (*response.history, response)]
-        if url.startswith("https:") and any(hop.startswith("http:") for hop in hops):
-            raise OutOfReachError(f"{url} redirects to an address without encryption, which is not followed")
         yield response
     finally:
         response.close()

@@ -2,8 +2,9 @@
 
 A name is looked up in this order: ``asset:NAME`` (shipped with this package), ``shape:NAME`` (random weights in the
 shape of a published model, for profiling), an existing folder, a hub's id. Only safetensors weights are fetched or
-accepted: a pickle runs code when it is read. With no network the complete copy in the hub's cache is used; without one
-the failure takes seconds, not the minutes of a client that keeps retrying.
+accepted: a pickle runs code when it is read. Nor is a folder accepted that has a library read something else (see
+``bench.hub.hazards``). Code that comes with a model is fetched for a trial that trusts it. With no network the complete
+copy in the hub's cache is used; without one the failure takes seconds, not the minutes of a client that keeps retrying.
 """
 
 from __future__ import annotations
@@ -13,12 +14,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.hub.folder import fingerprint, folder_fault
+from bench.hub.hazards import check_code, code_was_run, hazard, needs_code, own_code
 from bench.hub.huggingface import from_huggingface
 from bench.hub.modelscope import from_modelscope
 from bench.hub.shapes import find_shape, shape_checkpoint
 from bench.types import Hub, ModelError
 
-__all__ = ["ModelFiles", "fingerprint", "folder_fault", "locate_model", "located", "resolve_model"]
+__all__ = [
+    "ModelFiles",
+    "check_code",
+    "code_was_run",
+    "fingerprint",
+    "folder_fault",
+    "locate_model",
+    "located",
+    "needs_code",
+    "own_code",
+    "resolve_model",
+]
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
@@ -36,13 +49,17 @@ class ModelFiles:
     fingerprint: str
 
 
-def resolve_model(name: str, revision: str | None = None, hub: Hub = "huggingface") -> ModelFiles:
-    """Find ``name`` on this machine or fetch it from ``hub``.
+def resolve_model(
+    name: str, revision: str | None = None, hub: Hub = "huggingface", *, trusted: bool = False
+) -> ModelFiles:
+    """Find ``name`` on this machine or fetch it from ``hub``; ``trusted``: its code too, which is fingerprinted.
 
-    Raises ModelError, naming the model, the place, the missing file and the ways out, when it cannot be had whole.
+    Raises ModelError, naming the model, the place, the missing file and the ways out, when it cannot be had whole, or
+    cannot be loaded without code of its own that nobody trusts.
     """
-    path, found = locate_model(name, revision, hub)
-    return ModelFiles(path=path, revision=found, fingerprint=fingerprint(path))
+    path, found = locate_model(name, revision, hub, trusted=trusted)
+    check_code(name, path, trusted=trusted)
+    return ModelFiles(path=path, revision=found, fingerprint=fingerprint(path, code=trusted))
 
 
 def located(name: str, base: Path) -> str:
@@ -51,19 +68,20 @@ def located(name: str, base: Path) -> str:
 
 
 def locate_model(
-    name: str, revision: str | None = None, hub: Hub = "huggingface", *, weights: bool = True
+    name: str, revision: str | None = None, hub: Hub = "huggingface", *, weights: bool = True, trusted: bool = False
 ) -> tuple[Path, str]:
     """The folder and revision of ``resolve_model`` without its hash, for which every byte of the weights is read.
 
     Without ``weights`` only the tokenizer is asked for: nothing large is fetched, and the folder may lack the rest.
+    ``trusted`` has the model's code fetched; whoever runs it has called ``check_code``.
     """
-    path, found = _locate(name, revision, hub, weights)
-    if (fault := folder_fault(path, weights=weights)) is not None:
+    path, found = _locate(name, revision, hub, weights, trusted)
+    if (fault := folder_fault(path, weights=weights) or hazard(path)) is not None:
         raise ModelError(f"the model {name!r} in {path} cannot be used: {fault}")
     return path, found
 
 
-def _locate(name: str, revision: str | None, hub: Hub, weights: bool) -> tuple[Path, str]:
+def _locate(name: str, revision: str | None, hub: Hub, weights: bool, trusted: bool) -> tuple[Path, str]:
     if name.startswith("asset:"):
         return _asset(name.removeprefix("asset:")), "asset"
     if name.startswith("shape:"):
@@ -78,7 +96,7 @@ def _locate(name: str, revision: str | None, hub: Hub, weights: bool) -> tuple[P
             f"no such model folder: {name!r}. Give a folder, a hub id such as 'Qwen/Qwen3-Reranker-0.6B', or asset:NAME"
         )
     fetch = from_modelscope if hub == "modelscope" else from_huggingface
-    return fetch(name, revision, weights)
+    return fetch(name, revision, weights, trusted)
 
 
 def _asset(name: str) -> Path:

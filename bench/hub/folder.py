@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from bench.types import ModelError
+from bench.hub.modules import modules, read_json
 
 FILE_PATTERNS = ("*.safetensors", "*.json", "*.txt", "*.model", "*.jinja")
 """What a checkpoint is made of here. No pickles: they run code when they are read."""
+CODE = "*.py"
+"""Code that comes with a model; part of it for a trial that trusts it alone."""
 TOKENIZERS = ("tokenizer.json", "vocab.json", "vocab.txt", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model")
 SHARD_INDEX = "model.safetensors.index.json"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 
-_hashes: dict[tuple[Path, int, int], str] = {}
+_hashes: dict[tuple[Path, int, int, int], str] = {}
 
 
 def folder_fault(folder: Path, *, weights: bool = True) -> str | None:
     """What keeps ``folder`` from being loaded, in words that name the file, or None."""
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    return listing_fault(names, lambda name: _read_json(folder / name), weights)
+    return listing_fault(names, lambda name: read_json(folder / name), weights)
 
 
 def listing_fault(names: Collection[str], read_json: Callable[[str], Any], weights: bool) -> str | None:
@@ -53,7 +54,7 @@ def _weights_fault(names: Collection[str], root: str, read_json: Callable[[str],
         if index is None:
             return None
         try:
-            shards = set(index["weight_map"].values())
+            shards = set(map(str, index["weight_map"].values()))
         except (TypeError, KeyError, AttributeError):
             return f"{SHARD_INDEX} has no weight_map"
         absent = sorted(shard for shard in shards if root + shard not in names)
@@ -67,36 +68,33 @@ def _weights_fault(names: Collection[str], root: str, read_json: Callable[[str],
     return "it has no model.safetensors"
 
 
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read as JSON: {error}") from error
+def fingerprint(folder: Path, *, code: bool = False) -> str:
+    """sha256 (hexadecimal) over the relative names and contents of the files that decide scores.
 
-
-def fingerprint(folder: Path) -> str:
-    """sha256 (hexadecimal) over the relative names and contents of the files that decide scores."""
+    ``code``: the model's own code, which is run for a trial that trusts it, is among them.
+    """
     digest = hashlib.sha256()
-    for path in decisive_files(folder):
+    for path in decisive_files(folder, code=code):
         digest.update(f"{path.relative_to(folder).as_posix()}\0{_file_hash(path)}\n".encode())
     return digest.hexdigest()
 
 
-def decisive_files(folder: Path) -> list[Path]:
-    """Configuration, weights and tokenizer: in the folder itself and in the modules it names, nowhere deeper."""
-    places = {folder}
-    if (folder / "modules.json").is_file():
-        places |= {folder / str(module["path"]) for module in _read_json(folder / "modules.json")}
-    return sorted(
-        {path for place in places for pattern in FILE_PATTERNS for path in place.glob(pattern) if path.is_file()}
-    )
+def decisive_files(folder: Path, *, code: bool = False) -> list[Path]:
+    """Configuration, weights and tokenizer: in the folder itself and in the parts it names, nowhere deeper; and all
+    code anywhere in it, where that is run."""
+    places = {folder, *(folder / path for path in modules(folder))}
+    found = {path for place in places for pattern in FILE_PATTERNS for path in place.glob(pattern) if path.is_file()}
+    return sorted(found | ({path for path in folder.rglob(CODE) if path.is_file()} if code else set()))
 
 
 def _file_hash(path: Path) -> str:
-    """sha256 of one file, remembered for this process as long as its size and time of change stay."""
+    """sha256 of one file, remembered for this process as long as its size and times of change stay.
+
+    The time of its contents may be set back, and is by tools that copy or unpack; that of its entry may not.
+    """
     real = path.resolve()
     stat = real.stat()
-    key = (real, stat.st_size, stat.st_mtime_ns)
+    key = (real, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
     if key not in _hashes:
         with real.open("rb") as file:
             _hashes[key] = hashlib.file_digest(file, "sha256").hexdigest()

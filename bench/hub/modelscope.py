@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.hub.reach import HUB_DEADLINE_S, cached_or_fail, patterns, quiet_loggers, short, within
+from bench.secrets import without_secrets
 from bench.types import ModelError
 
 
-def from_modelscope(name: str, revision: str | None, weights: bool) -> tuple[Path, str]:
+def from_modelscope(name: str, revision: str | None, weights: bool, code: bool = False) -> tuple[Path, str]:
     """ModelScope gives no commit: the revision is the branch or tag asked for, and the fingerprint tells contents."""
     try:
         from modelscope import snapshot_download
@@ -22,11 +23,11 @@ def from_modelscope(name: str, revision: str | None, weights: bool) -> tuple[Pat
             'pip install "rerankbench[modelscope]"'
         ) from error
     endpoint = modelscope_endpoint()
-    where = f"modelscope ({endpoint})"
+    where = without_secrets(f"modelscope ({endpoint})")
     branch = revision or "master"
 
     def fetch(**options: Any) -> Path:
-        return Path(snapshot_download(name, revision=branch, allow_patterns=patterns(weights), **options))
+        return Path(snapshot_download(name, revision=branch, allow_patterns=patterns(weights, code), **options))
 
     with quiet_loggers("modelscope", "modelscope_hub"):
         try:

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from bench.hub.folder import FILE_PATTERNS, folder_fault
+from bench.hub.folder import CODE, FILE_PATTERNS, folder_fault
+from bench.secrets import without_secrets
 from bench.types import ModelError
 
 T = TypeVar("T")
@@ -57,8 +58,10 @@ def within(seconds: float, call: Callable[[], T]) -> T:
     return outcome[0]
 
 
-def patterns(weights: bool) -> list[str]:
-    return [pattern for pattern in FILE_PATTERNS if weights or pattern != "*.safetensors"]
+def patterns(weights: bool, code: bool = False) -> list[str]:
+    """Which files of a model are fetched: no weights where the tokenizer is enough, code where it is trusted."""
+    wanted = [pattern for pattern in FILE_PATTERNS if weights or pattern != "*.safetensors"]
+    return [*wanted, CODE] if code else wanted
 
 
 def cached_or_fail(name: str, cached: Path | None, where: str, reason: str, weights: bool) -> tuple[Path, str]:
@@ -91,5 +94,6 @@ def no_model(name: str, where: str, reason: str) -> str:
 
 
 def short(error: Exception) -> str:
+    """One line of what a library says, without the user and password that its addresses may have."""
     first = (str(error).strip() or "no message").splitlines()[0]
-    return f"{type(error).__name__}: {first[:200]}"
+    return without_secrets(f"{type(error).__name__}: {first}")[:200]

@@ -25,6 +25,7 @@ __all__ = [
     "engine_class",
     "extras",
     "load_reranker",
+    "runs_code",
 ]
 
 ENGINES: dict[str, str] = {
@@ -38,7 +39,16 @@ ENGINES: dict[str, str] = {
 """Engine name -> module and class, imported when asked for."""
 
 COMMON = ("batch_size", "max_length", "template", "hub")
-OWN = ("token_budget", "deterministic", "quantisation", "attention", "url", "concurrency", "timeout_s")
+OWN = (
+    "token_budget",
+    "deterministic",
+    "quantisation",
+    "attention",
+    "url",
+    "concurrency",
+    "timeout_s",
+    "trust_remote_code",
+)
 """Trial fields that belong to some engines and not to others."""
 
 
@@ -60,12 +70,19 @@ def check_engine(trial: Trial) -> None:
     engine = engine_class(trial.engine)
     defaults = {field.name: field.default for field in fields(Trial)}
     for name in OWN:
+        if name == "trust_remote_code" and trial.retriever == "dense":
+            continue  # the embedder may have code of its own; the engine is not told
         if name not in engine.takes and getattr(trial, name) != defaults[name]:
             takers = [known for known in ENGINES if name in engine_class(known).takes]
             raise ConfigError(
                 f"the engine {trial.engine!r} has no {name}, which is set to {getattr(trial, name)!r}; "
                 f"it belongs to: {', '.join(takers) or 'no engine'}"
             )
+
+
+def runs_code(engine: str) -> bool:
+    """Whether code that comes with a model is run by this engine, for a trial that trusts it."""
+    return "trust_remote_code" in engine_class(engine).takes
 
 
 def extras(trial: Trial) -> list[str]:

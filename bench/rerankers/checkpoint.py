@@ -3,7 +3,7 @@
 It is a causal model, whose head has a row for each word of its vocabulary, or a conversion with one label, whose single
 row is ``w_yes - w_no`` already. A classifier with several labels, a checkpoint without its head or one with missing
 tensors would all load somehow, fill the gaps with random numbers and give scores. Here each of them is a ModelError.
-Remote code is never run.
+Code that comes with a model is not run, but for a caller that says ``trusted``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any
 
-from bench.hub import locate_model
+from bench.hub import check_code, code_was_run, locate_model, needs_code, own_code
 from bench.types import Hub, ModelError
 
 PAD_TOKENS = ("<|endoftext|>",)
@@ -47,9 +47,16 @@ class Checkpoint:
 
 
 def load_checkpoint(
-    name: str, revision: str | None, hub: Hub, device: str, dtype: str, takes_classifier: bool = True
+    name: str,
+    revision: str | None,
+    hub: Hub,
+    device: str,
+    dtype: str,
+    takes_classifier: bool = True,
+    *,
+    trusted: bool = False,
 ) -> Checkpoint:
-    """Load onto ``device`` (cpu, cuda:0, mps) in ``dtype`` (fp32, fp16, bf16).
+    """Load onto ``device`` (cpu, cuda:0, mps) in ``dtype`` (fp32, fp16, bf16); ``trusted`` has the model's code run.
 
     Raises ModelError for a model that cannot be had or has no trained head that says "yes" or "no". Running out of
     memory is left to the caller, as torch says it.
@@ -58,12 +65,13 @@ def load_checkpoint(
 
     from bench.machine.device import torch_dtype
 
-    path, found = locate_model(name, revision, hub)
+    path, found = locate_model(name, revision, hub, trusted=trusted)
+    check_code(name, path, trusted=trusted)
     start = time.perf_counter()
     with quiet_transformers():
-        config = _loaded(name, "configuration", transformers.AutoConfig.from_pretrained, path)
+        config = _loaded(name, "configuration", transformers.AutoConfig.from_pretrained, path, trusted)
         classifies = _check_architecture(name, config, takes_classifier)
-        tokenizer = _loaded(name, "tokenizer", transformers.AutoTokenizer.from_pretrained, path)
+        tokenizer = _loaded(name, "tokenizer", transformers.AutoTokenizer.from_pretrained, path, trusted)
         yes, no = _answer_id(name, tokenizer, "yes"), _answer_id(name, tokenizer, "no")
         if yes == no:
             raise ModelError(f'the model {name!r} has one token ({yes}) for both "yes" and "no"')
@@ -73,6 +81,7 @@ def load_checkpoint(
             "weights",
             getattr(transformers, kind).from_pretrained,
             path,
+            trusted,
             config=config,
             dtype=torch_dtype(dtype),
             use_safetensors=True,
@@ -87,22 +96,24 @@ def load_checkpoint(
     pad, notes = _pad(tokenizer)
     if classifies:
         notes = (*notes, "a conversion with one label: its own row stands for yes minus no")
+    if trusted and own_code(path):
+        notes = (*notes, code_was_run(name, found))
     return Checkpoint(name, path, found, tokenizer, model, yes, no, answer, pad, load_s, notes)
 
 
-def load_tokenizer(name: str, revision: str | None = None, hub: Hub = "huggingface") -> Any:
+def load_tokenizer(name: str, revision: str | None = None, hub: Hub = "huggingface", *, trusted: bool = False) -> Any:
     """A model's tokenizer alone; no weights are fetched or read. Raises ModelError."""
     from transformers import AutoTokenizer
 
-    path, _ = locate_model(name, revision, hub, weights=False)
+    path, _ = locate_model(name, revision, hub, weights=False, trusted=trusted)
     with quiet_transformers():
-        return _loaded(name, "tokenizer", AutoTokenizer.from_pretrained, path)
+        return _loaded(name, "tokenizer", AutoTokenizer.from_pretrained, path, trusted)
 
 
-def _loaded(name: str, what: str, loader: Any, path: Path, **options: Any) -> Any:
+def _loaded(name: str, what: str, loader: Any, path: Path, trusted: bool, **options: Any) -> Any:
     """What transformers loads, with its many kinds of complaint turned into one."""
     try:
-        return loader(path, local_files_only=True, trust_remote_code=False, **options)
+        return loader(path, local_files_only=True, trust_remote_code=trusted, **options)
     except MemoryError:
         raise
     except Exception as error:
@@ -110,6 +121,8 @@ def _loaded(name: str, what: str, loader: Any, path: Path, **options: Any) -> An
 
         if isinstance(error, torch.OutOfMemoryError):
             raise
+        if not trusted and (code := own_code(path)) and "custom code" in str(error):
+            raise ModelError(needs_code(name, path, code[0])) from error
         first = (str(error).strip() or "no message").splitlines()[0]
         raise ModelError(
             f"the {what} of the model {name!r} in {path} cannot be read: {type(error).__name__}: {first[:300]}"
@@ -118,7 +131,7 @@ def _loaded(name: str, what: str, loader: Any, path: Path, **options: Any) -> An
 
 def _check_architecture(name: str, config: Any, takes_classifier: bool) -> bool:
     """Whether this is a conversion with one label. Raises ModelError for what is neither that nor a causal model."""
-    architectures = tuple(getattr(config, "architectures", None) or ())
+    architectures = tuple(map(str, getattr(config, "architectures", None) or ()))
     if any(architecture.endswith("ForSequenceClassification") for architecture in architectures):
         labels = int(config.num_labels)
         if takes_classifier and labels == 1:

@@ -25,7 +25,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.hub import ModelFiles, fingerprint, locate_model
+from bench.hub import ModelFiles, code_was_run, fingerprint, locate_model, own_code
 from bench.machine.device import resolve_device, resolve_dtype
 from bench.machine.meter import Stopwatch
 from bench.rerankers.base import Engine
@@ -44,6 +44,7 @@ class CrossEncoderReranker(Engine):
     """
 
     name = "sentence-transformers"
+    takes = ("trust_remote_code",)
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class CrossEncoderReranker(Engine):
         template: str = "qwen3",
         revision: str | None = None,
         hub: Hub = "huggingface",
+        trust_remote_code: bool = False,
     ) -> None:
         batch_size = self.own_batch_size if batch_size is None else batch_size
         if batch_size is None or batch_size < 1 or max_length < 1:
@@ -65,19 +67,24 @@ class CrossEncoderReranker(Engine):
         self.dtype = resolve_dtype(dtype, self.device)
         self.batch_size = batch_size
         self._name = str(model)
-        self._path, self._revision = locate_model(self._name, revision, hub)
+        self._trusted = trust_remote_code
+        self._path, self._revision = locate_model(self._name, revision, hub, trusted=trust_remote_code)
         start = time.perf_counter()
         self._kind = kind_of(self._path)
-        self._model = load_cross_encoder(self._name, self._path, self._kind, self.template, self.device, self.dtype)
+        self._model = load_cross_encoder(
+            self._name, self._path, self._kind, self.template, self.device, self.dtype, trusted=trust_remote_code
+        )
         self.load_s = time.perf_counter() - start
         self.max_length = min(max_length, longest_prompt(self._model))
         self._model.max_seq_length = self.max_length
         self.notes = _notes(self._kind, template, max_length, self.max_length)
+        if trust_remote_code and own_code(self._path):
+            self.notes = (*self.notes, code_was_run(self._name, self._revision))
         self._log = ForwardLog(self._model)
 
     @property
     def files(self) -> ModelFiles:
-        return ModelFiles(self._path, self._revision, fingerprint(self._path))
+        return ModelFiles(self._path, self._revision, fingerprint(self._path, code=self._trusted))
 
     def score_many(
         self,

@@ -1,8 +1,8 @@
 """A checkpoint's folder -> a ``CrossEncoder``, with the refusals that the library leaves out.
 
 It fills a head that the files lack with random numbers and says so in a log; it takes an unknown word's id for that of
-"yes"; it goes on with a classifier of several labels. Each is a ModelError here. Remote code is never run, pickles are
-never read.
+"yes"; it goes on with a classifier of several labels. Each is a ModelError here. Pickles are never read, and code that
+comes with a model is not run, but for a caller that says ``trusted``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.hub import check_code, needs_code, own_code
+from bench.hub.watched import check_whole, watched_loading
 from bench.rerankers.chat_template import as_chat_template
 from bench.rerankers.checkpoint import quiet_transformers
 from bench.rerankers.template import Template
@@ -60,20 +62,23 @@ def tensor_names(folder: Path) -> frozenset[str]:
     return frozenset(names)
 
 
-def load_cross_encoder(name: str, path: Path, kind: Kind, template: Template, device: str, dtype: str) -> Any:
+def load_cross_encoder(
+    name: str, path: Path, kind: Kind, template: Template, device: str, dtype: str, *, trusted: bool = False
+) -> Any:
     """On ``device`` in ``dtype``, its sigmoid off. Raises ModelError; out of memory is left as torch says it."""
     import torch
     from sentence_transformers import CrossEncoder
 
     from bench.machine.device import torch_dtype
 
+    check_code(name, path, trusted=trusted)
     ours = not kind.encoder and not kind.own_prompt
     try:
-        with quiet_transformers():
+        with quiet_transformers(), watched_loading() as missing:
             model = CrossEncoder(
                 str(path),
                 device=device,
-                trust_remote_code=False,
+                trust_remote_code=trusted,
                 local_files_only=True,
                 activation_fn=torch.nn.Identity(),
                 model_kwargs={"dtype": torch_dtype(dtype), "use_safetensors": True},
@@ -82,6 +87,8 @@ def load_cross_encoder(name: str, path: Path, kind: Kind, template: Template, de
     except (torch.OutOfMemoryError, MemoryError):
         raise
     except Exception as error:  # whatever the libraries raise, the folder is what the user can mend
+        if not trusted and (code := own_code(path)) and "custom code" in str(error):
+            raise ModelError(needs_code(name, path, code[0])) from error
         first = (str(error).strip() or "no message").splitlines()[0]
         raise ModelError(
             f"the model {name!r} in {path} cannot be loaded by sentence-transformers: {type(error).__name__}: "
@@ -90,6 +97,7 @@ def load_cross_encoder(name: str, path: Path, kind: Kind, template: Template, de
     if model.num_labels != 1:
         raise ModelError(f"the model {name!r} has {model.num_labels} labels, and a reranker has one score for a pair")
     _check_head(name, model.model, kind.tensors)
+    check_whole(name, missing)
     if ours:
         _check_words(name, model.tokenizer, kind, template)
     return model

@@ -22,6 +22,7 @@ class PaddedReranker(CausalEngine):
     """A loaded reranker: any causal language model that has "yes" and "no", or its one-label conversion."""
 
     name = "transformers"
+    takes = ("trust_remote_code",)
 
     def _keep(self, loaded: Checkpoint) -> None:
         self._builder = PromptBuilder(loaded.tokenizer, self.template, self.max_length)

@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.hub import ModelFiles, fingerprint, locate_model
+from bench.hub import ModelFiles, check_code, code_was_run, fingerprint, locate_model, own_code
 from bench.machine.device import resolve_device, resolve_dtype
 from bench.machine.meter import Stopwatch
 from bench.rerankers.base import Engine
@@ -45,6 +45,7 @@ class VllmReranker(Engine):
     """A Qwen3 reranker, causal or with one label, loaded by vLLM. Raises ModelError, DeviceError or ConfigError."""
 
     name = "vllm"
+    takes = ("trust_remote_code",)
     own_batch_size = None
 
     def __init__(
@@ -58,6 +59,7 @@ class VllmReranker(Engine):
         template: str = "qwen3",
         revision: str | None = None,
         hub: Hub = "huggingface",
+        trust_remote_code: bool = False,
     ) -> None:
         import torch
 
@@ -68,9 +70,13 @@ class VllmReranker(Engine):
         self.dtype = resolve_dtype(dtype, self.device)
         self.batch_size, self.max_length = batch_size, max_length
         vllm = _import_vllm(self.device)
-        self._path, self._revision = locate_model(str(model), revision, hub)
+        self._trusted = trust_remote_code
+        self._path, self._revision = locate_model(str(model), revision, hub, trusted=trust_remote_code)
+        check_code(str(model), self._path, trusted=trust_remote_code)
         overrides, self._positions = _configuration(str(model), self._path)
-        self._builder = PromptBuilder(load_tokenizer(str(model), revision, hub), self.template, max_length)
+        self._builder = PromptBuilder(
+            load_tokenizer(str(model), revision, hub, trusted=trust_remote_code), self.template, max_length
+        )
         start = time.perf_counter()
         try:
             self._llm = vllm.LLM(
@@ -80,7 +86,8 @@ class VllmReranker(Engine):
                 dtype=DTYPES[self.dtype],
                 max_model_len=min(max_length, self._positions),
                 enable_prefix_caching=True,
-                trust_remote_code=False,
+                load_format="safetensors",
+                trust_remote_code=trust_remote_code,
                 seed=0,
                 **({} if batch_size is None else {"max_num_seqs": batch_size}),
             )
@@ -94,10 +101,12 @@ class VllmReranker(Engine):
         self.load_s = time.perf_counter() - start
         self._params = vllm.PoolingParams(use_activation=False)
         self.notes = ("vLLM reserves device memory beforehand: a peak is its reserve, not the model's need",)
+        if trust_remote_code and own_code(self._path):
+            self.notes = (*self.notes, code_was_run(str(model), self._revision))
 
     @property
     def files(self) -> ModelFiles:
-        return ModelFiles(self._path, self._revision, fingerprint(self._path))
+        return ModelFiles(self._path, self._revision, fingerprint(self._path, code=self._trusted))
 
     def score_many(
         self,
@@ -171,7 +180,7 @@ def _configuration(name: str, path: Path) -> tuple[dict[str, Any], int]:
         architecture = str(config["architectures"][0])
         positions = int(config["max_position_embeddings"])
         labels = len(config.get("id2label") or {}) or 1
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise ModelError(f"the model {name!r} has no config.json that says what it is: {error!r}") from error
     if architecture == "Qwen3ForCausalLM":
         return OVERRIDES, positions

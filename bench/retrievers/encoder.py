@@ -9,7 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from bench.hub import check_code, needs_code, own_code
+from bench.hub.watched import check_whole, watched_loading
 from bench.machine.device import torch_dtype
+from bench.printable import refuse_surrogates
 from bench.retrievers.batches import Batch, by_count, by_tokens
 from bench.types import ModelError
 
@@ -79,6 +82,8 @@ class Encoder:
         import torch
         from torch.nn.functional import normalize
 
+        for batch in batches:
+            _check(batch)
         parts = [
             self.model.encode(
                 list(batch), prompt=prompt, batch_size=len(batch), convert_to_tensor=True, show_progress_bar=False
@@ -92,35 +97,49 @@ class Encoder:
         bound = self.model.max_seq_length
         lengths: list[int] = []
         for start in range(0, len(texts), COUNTED_AT_ONCE):
+            _check(texts[start : start + COUNTED_AT_ONCE])
             part = [prompt + text for text in texts[start : start + COUNTED_AT_ONCE]]
             tokens = self.model.tokenizer(part, return_attention_mask=False, verbose=False)["input_ids"]
             lengths += [len(ids) if bound is None else min(len(ids), bound) for ids in tokens]
         return lengths
 
 
-def load_encoder(path: Path, device: str, dtype: str, max_length: int | None, batch_size: int | None) -> Encoder:
+def _check(texts: Sequence[str]) -> None:
+    """Raises DataError for text that is not Unicode, of which the tokenizer says something that helps nobody."""
+    for text in texts:
+        refuse_surrogates("text to be embedded", text)
+
+
+def load_encoder(
+    path: Path, device: str, dtype: str, max_length: int | None, batch_size: int | None, *, trusted: bool = False
+) -> Encoder:
     """The model in the folder ``path``, on ``device`` in ``dtype`` (``fp32``, ``fp16``, ``bf16``).
 
     ``max_length`` bounds the tokens of a text, prompt included; None leaves the model's own bound. Code that comes
-    with a model is never run. Raises ModelError for a model that cannot be loaded or does not take ``max_length``.
+    with a model is run where it is ``trusted`` and nowhere else, and pickles are never read. Raises ModelError for a
+    model that cannot be loaded or does not take ``max_length``.
     """
     import torch
     from sentence_transformers import SentenceTransformer
 
+    check_code(str(path), path, trusted=trusted)
     number_format = torch_dtype(dtype)
     try:
-        with _quiet("sentence_transformers"):
+        with _quiet("sentence_transformers"), watched_loading() as missing:
             model = SentenceTransformer(
                 str(path),
                 device=device,
-                trust_remote_code=False,
+                trust_remote_code=trusted,
                 local_files_only=True,
-                model_kwargs={"dtype": number_format},
+                model_kwargs={"dtype": number_format, "use_safetensors": True},
             )
     except torch.OutOfMemoryError:
         raise
     except Exception as error:  # whatever the libraries raise, the folder is what the user can mend
+        if not trusted and (code := own_code(path)) and "custom code" in str(error):
+            raise ModelError(needs_code(str(path), path, code[0])) from error
         raise ModelError(f"{path} cannot be loaded as an embedding model: {type(error).__name__}: {error}") from error
+    check_whole(str(path), missing, "pooler")  # which reads the last hidden states and gives the vectors nothing
     for module in model:
         if not hasattr(module, "auto_model"):  # the transformer has its format already, and keeps some buffers in fp32
             module.to(number_format)

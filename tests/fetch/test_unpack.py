@@ -86,6 +86,14 @@ def test_a_name_that_leads_elsewhere_is_refused_before_anything_is_written(
     assert everything(tmp_path) == ["a.bin"]
 
 
+@pytest.mark.parametrize("make", [a_zip, a_tar], ids=["zip", "tar.gz"])
+@pytest.mark.parametrize("name", ["set\n/corpus.jsonl", "\x1b[2Jset/corpus.jsonl", "set/\u202ecorpus.jsonl", "a\tb"])
+def test_a_name_that_nobody_can_see_is_refused(tmp_path: Path, make: Maker, name: str) -> None:
+    with pytest.raises(DataError, match="a name that cannot be shown"):
+        taken(tmp_path, make({name: b"evil", "set/corpus.jsonl": TEXT}))
+    assert everything(tmp_path) == ["a.bin"]
+
+
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE])
 def test_links_and_devices_of_a_tar_are_refused(tmp_path: Path, kind: bytes) -> None:
     held = io.BytesIO()
@@ -117,6 +125,63 @@ def test_a_bomb_stops_at_the_limit(tmp_path: Path, make: Maker) -> None:
     assert (tmp_path / "out/set/corpus.jsonl").stat().st_size <= 200 * len(bomb)
     with pytest.raises(DataError, match="holds more than 1,000 bytes"):
         taken(tmp_path / ".", make({"b/corpus.jsonl": bytes(3000)}), Limits(total_bytes=1000))
+
+
+def test_a_bomb_that_nobody_asked_for_is_not_gone_through(tmp_path: Path) -> None:
+    """In a tar what is not needed has to be read all the same."""
+    bomb = a_tar({f"set/{number}.bin": bytes(300_000) for number in range(10)} | {"set/corpus.jsonl": TEXT})
+    with pytest.raises(DataError, match=r"holds more than .* bytes, the most that is unpacked"):
+        taken(tmp_path, bomb, Limits(small_bytes=1_000_000))
+    assert everything(tmp_path) == ["a.bin"]
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])
+def test_a_bomb_in_a_header_is_not_read(tmp_path: Path, kind: bytes) -> None:
+    """The library reads such an entry whole, before anybody is told of it."""
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w:gz") as archive:
+        info = tarfile.TarInfo("x")
+        info.type, info.size = kind, 2_000_000
+        archive.addfile(info, io.BytesIO(bytes(2_000_000)))
+    with pytest.raises(DataError, match="a header says that 2000000 bytes follow"):
+        taken(tmp_path, held.getvalue())
+
+
+@pytest.mark.parametrize("said", [b"\xff" * 12, b"\xff" + b"\0" * 11, b"-0000000001\0", b"zzzzzzzzzzz\0"])
+def test_a_tar_entry_of_an_impossible_size_is_an_error(tmp_path: Path, said: bytes) -> None:
+    """A negative size sends some versions of the library round in a circle."""
+    plain = bytearray(a_tar({"set/corpus.jsonl": TEXT}, "w"))
+    plain[124:136] = said
+    plain[148:156] = b" " * 8
+    plain[148:156] = b"%06o\0 " % sum(plain[:512])
+    with pytest.raises(DataError, match=r"a\.bin"):
+        taken(tmp_path, bytes(plain))
+    assert everything(tmp_path) == ["a.bin"]
+
+
+def test_an_archive_in_an_archive_stays_one(tmp_path: Path) -> None:
+    inner = a_zip({"set/corpus.jsonl": bytes(1_000_000)})
+    assert taken(tmp_path, a_zip({"set/corpus.jsonl": inner, "more.zip": inner})) == ["set/corpus.jsonl"]
+    assert (tmp_path / "out/set/corpus.jsonl").read_bytes() == inner
+
+
+def test_a_zip_whose_entries_lie_over_one_another_is_bounded_as_any_other(tmp_path: Path) -> None:
+    """Many names in the directory for the same few bytes: counted as often as they come out."""
+    names = [f"s{number}/corpus.jsonl" for number in range(50)]
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(names[0], bytes(100_000))
+        first = archive.filelist[0]
+        for name in names[1:]:
+            again = zipfile.ZipInfo(name)
+            again.compress_type, again.header_offset = first.compress_type, first.header_offset
+            again.CRC, again.compress_size, again.file_size = first.CRC, first.compress_size, first.file_size
+            archive.filelist.append(again)
+            archive.NameToInfo[name] = again
+    with pytest.raises(DataError):
+        taken(tmp_path, held.getvalue(), Limits(small_bytes=1000, ratio=20))
+    written = sum(path.stat().st_size for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert written <= 20 * len(held.getvalue())
 
 
 def test_a_zip_that_lies_about_its_sizes_is_counted_as_it_comes(tmp_path: Path) -> None:

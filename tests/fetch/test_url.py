@@ -204,3 +204,60 @@ def test_a_part_that_is_too_long_is_thrown_away(host: Any, net: Any, fetch: Any,
     (tmp_path / "down" / "a.zip.part").write_bytes(CONTENT + b"more")
     host.faults.clear()
     assert fetch().read_bytes() == CONTENT
+
+
+# ------------------------------------------------------------------------------------------------------ encryption
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is asked of a network without hosts: ``/away`` redirects to http, ``/on`` to https, the rest is there."""
+    import httpx2
+
+    seen: list[str] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(str(request.url))
+        places = {"/away": "http://example.org/a.zip", "/on": "https://example.org/away", "/fine": "https://h/a.zip"}
+        if request.url.path in places:
+            return httpx2.Response(302, headers={"Location": places[request.url.path]})
+        return httpx2.Response(200, stream=httpx2.ByteStream(CONTENT))
+
+    real = httpx2.Client
+
+    def client(**options: Any) -> httpx2.Client:
+        assert "verify" not in options, "certificates are checked, which is the default"
+        return real(transport=httpx2.MockTransport(answer), **options)
+
+    monkeypatch.setattr(httpx2, "Client", client)
+    return seen
+
+
+@pytest.mark.parametrize("path", ["/away", "/on"])
+def test_a_redirect_that_gives_up_encryption_is_not_even_asked(path: str, asked: list[str], tmp_path: Path) -> None:
+    with pytest.raises(OutOfReachError, match="without encryption, which is not followed"):
+        download(f"https://example.org{path}", tmp_path / "a.zip", WHOLE, lambda *_: None)
+    assert all(url.startswith("https:") for url in asked)
+
+
+def test_a_redirect_that_keeps_it_is_followed(asked: list[str], tmp_path: Path) -> None:
+    assert download("https://example.org/fine", tmp_path / "a.zip", WHOLE, lambda *_: None).read_bytes() == CONTENT
+    assert asked == ["https://example.org/fine", "https://h/a.zip"]
+
+
+def test_nobody_turns_the_checking_of_certificates_off(root: Path) -> None:
+    """Every connection of the project: to hubs, publishers, servers and trackers."""
+    words = ("verify=False", "verify = False", "CERT_NONE", "_create_unverified_context", "check_hostname = False")
+    sources = sorted((root / "bench").rglob("*.py"))
+    assert len(sources) > 200
+    assert not [path for path in sources if any(word in path.read_text(encoding="utf-8") for word in words)]
+
+
+def test_a_file_without_an_end_is_cut_off(
+    host: Any, net: Any, fetch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.fetch.url.LARGEST_BYTES", 5000)
+    host.plain["/a.zip"] = net.Plain(CONTENT)
+    with pytest.raises(OutOfReachError, match="goes on after 5,000 bytes"):
+        fetch(expected=Expected(SHA256))
+    assert leftovers(tmp_path) == []

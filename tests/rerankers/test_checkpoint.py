@@ -87,7 +87,9 @@ def test_remote_code_is_not_run(make_checkpoint: Make) -> None:
         model_type="own",
         auto_map={"AutoConfig": "modeling_own.OwnConfig", "AutoModelForCausalLM": "modeling_own.OwnModel"},
     )
-    with pytest.raises(ModelError, match="configuration of the model"):
+    with pytest.raises(
+        ModelError, match=r"asks for code of its own \(modeling_own\.OwnConfig\).*trust_remote_code: true"
+    ):
         load(folder)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
+import json
 import math
 import random
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -320,9 +323,57 @@ def test_a_trickling_server_times_out(serve: Serve, monkeypatch: pytest.MonkeyPa
         conversation.close_connection = True
 
     start = time.monotonic()
-    with pytest.raises(ModelError, match=r"did not finish its answer within 0\.2 s"):
+    with pytest.raises(ModelError, match=r"did not (finish its )?answer within 0\.2 s"):
         ask(serve(trickle) + "/rerank", ONE, timeout_s=0.2)
     assert time.monotonic() - start < 1.5
+
+
+def drip(conversation: Any, text: bytes) -> None:
+    """Say something every 20 ms, for 5 s at most; each wait by itself is short."""
+    for _ in range(250):
+        try:
+            conversation.wfile.write(text)
+            conversation.wfile.flush()
+        except OSError:
+            break
+        time.sleep(0.02)
+    conversation.close_connection = True
+
+
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"])
+@pytest.mark.parametrize("before", [0, 1], ids=["a new connection", "one that answered before"])
+def test_headers_without_end_time_out(first: bytes, before: int, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(post, "TRIES", 1)
+    answered = itertools.count()
+
+    def answer(conversation: Any, body: Any) -> None:
+        if next(answered) < before:
+            rerank(conversation, body)
+            return
+        conversation.wfile.write(first)
+        drip(conversation, b"H" if first.startswith(b"HTTP/1.1 200") else b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    engine = RemoteReranker("m", url=serve(answer) + "/rerank", timeout_s=0.3)
+    for _ in range(before):
+        engine.score_many(ONE)
+    start = time.monotonic()
+    with pytest.raises(ModelError, match=r"did not answer within 0\.3 s"):
+        engine.score_many(ONE)
+    assert time.monotonic() - start < 2
+
+
+def test_a_server_that_does_not_listen_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It accepts the connection and reads nothing, so that a large request cannot be sent."""
+    monkeypatch.setattr(post, "TRIES", 1)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        start = time.monotonic()
+        with pytest.raises(ModelError, match=r"did not answer within 0\.3 s"):
+            ask(
+                f"http://127.0.0.1:{deaf.getsockname()[1]}/rerank",
+                [Request("q", ("x" * 20_000_000,), "")],
+                timeout_s=0.3,
+            )
+        assert time.monotonic() - start < 2
 
 
 def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -394,6 +445,49 @@ def test_an_answer_without_end_is_cut_off(serve: Serve, monkeypatch: pytest.Monk
     monkeypatch.setattr(post, "LARGEST_ANSWER_BYTES", 10_000)
     with pytest.raises(ModelError, match="more than 10000 bytes"):
         ask(serve(says(b"x" * 1_000_000)) + "/rerank", ONE)
+
+
+GOOD = json.dumps({"results": rows(ONE[0].documents, "relevance_score")}).encode()
+
+
+@pytest.mark.parametrize(("name", "packed"), [("gzip", gzip.compress(GOOD, mtime=0)), ("deflate", zlib.compress(GOOD))])
+def test_an_answer_that_is_packed_unasked_is_read(name: str, packed: bytes, serve: Serve) -> None:
+    def answer(conversation: Any, body: Any) -> None:
+        assert conversation.headers["Accept-Encoding"] == "identity"
+        conversation.reply(packed, Content_Encoding=name)
+
+    assert ask(serve(answer) + "/rerank", ONE).scores == [[0.01, 0.02]]
+
+
+def test_another_packing_is_refused(serve: Serve) -> None:
+    with pytest.raises(ModelError, match="in the encoding 'br, gzip', which was not asked for"):
+        ask(serve(says(GOOD, Content_Encoding="br, gzip")) + "/rerank", ONE)
+
+
+@pytest.mark.parametrize("packed", [gzip.compress(GOOD, mtime=0)[:-9], b"\x1f\x8b\x08 no gzip at all", b""])
+def test_a_packed_answer_that_is_damaged_is_tried_again(packed: bytes, serve: Serve) -> None:
+    answer, count = failing(says(packed, Content_Encoding="gzip"))
+    assert ask(serve(answer) + "/rerank", ONE).scores == [[0.01, 0.02]]
+    assert count[0] == 2
+
+
+def test_a_packed_answer_without_end_costs_no_memory(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(post, "LARGEST_ANSWER_BYTES", 200_000)
+    bomb = gzip.compress(bytes(100_000_000), 9)
+    assert len(bomb) < 200_000
+    pieces: list[int] = []
+    read = post.Poster._pieces
+
+    def counted(self: Any, response: Any, asked: str) -> Iterator[bytes]:
+        for piece in read(self, response, asked):
+            pieces.append(len(piece))
+            yield piece
+
+    monkeypatch.setattr(post.Poster, "_pieces", counted)
+    with pytest.raises(ModelError, match="more than 200000 bytes"):
+        ask(serve(says(bomb, Content_Encoding="gzip")) + "/rerank", ONE)
+    assert max(pieces) <= 2**16
+    assert sum(pieces) < 300_000
 
 
 def test_one_failure_ends_the_others(serve: Serve) -> None:
@@ -485,6 +579,46 @@ def test_a_key_in_the_clear_is_noted() -> None:
     assert not warned("http://[::1]:8000/rerank")
 
 
+@pytest.mark.usefixtures("with_key")
+def test_a_server_on_this_machine_is_never_asked_through_a_proxy(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the proxy would read the key."""
+    overheard: list[Any] = []
+
+    def listen(conversation: Any, body: Any) -> None:
+        overheard.append(conversation.headers["Authorization"])
+        conversation.reply({}, 403)
+
+    proxy = serve(listen)
+    monkeypatch.delenv("NO_PROXY")
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, proxy)
+    assert ask(serve(rerank) + "/rerank", ONE).scores == [[0.01, 0.02]]
+    assert overheard == []
+
+
+def test_another_server_is_asked_through_the_proxy_of_the_environment(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def forward(conversation: Any, body: Any) -> None:
+        asked.append(conversation.path)
+        rerank(conversation, body)
+
+    monkeypatch.delenv("NO_PROXY")
+    monkeypatch.setenv("HTTP_PROXY", serve(forward))
+    assert ask("http://reranker.example/rerank", ONE).scores == [[0.01, 0.02]]
+    assert asked == ["http://reranker.example/rerank"]
+
+
+def test_certificates_are_checked() -> None:
+    import ssl
+
+    engine: Any = RemoteReranker("m", url="https://example.org/rerank")
+    context = engine._poster._client._transport._pool._ssl_context
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
 @pytest.mark.parametrize("key", ["two words", "line\nend", "schlüssel"])
 def test_what_is_no_key_is_refused_unseen(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RERANKBENCH_API_KEY", key)
@@ -503,7 +637,12 @@ def test_what_is_no_key_is_refused_unseen(key: str, monkeypatch: pytest.MonkeyPa
         ("http:///rerank", "no http address"),
         ("http://host:port/rerank", "cannot be read"),
         ("http://[::1/rerank", "cannot be read"),
-        ("http://user:secret@host/rerank", "user or password in it"),
+        ("http://user:hunter2@host/rerank", "user or password in it"),
+        ("http://hunter2@host/rerank", "user or password in it"),
+        ("https://host/rerank?api_key=hunter2", r"a secret, by the name 'api_key', in it.*\$RERANKBENCH_API_KEY"),
+        ("https://host/rerank?a=1&X-Amz-Signature=hunter2", "a secret, by the name 'X-Amz-Signature'"),
+        ("http://u:hunter2@[::1/rerank", "cannot be read"),
+        ("u:hunter2@host/rerank", "no http address"),
         ("http://host/", "the last part of its path, ''"),
         ("http://host/v1/embeddings", "the last part of its path, 'embeddings'"),
         ("http://host/rerank#cohere", "#cohere is none of"),
@@ -512,7 +651,7 @@ def test_what_is_no_key_is_refused_unseen(key: str, monkeypatch: pytest.MonkeyPa
 def test_a_url_that_says_too_little_is_refused(url: str | None, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as raised:
         RemoteReranker("m", url=url)
-    assert "secret" not in str(raised.value)
+    assert "hunter2" not in str(raised.value)
 
 
 def test_the_form_is_in_the_path_or_behind_the_hash() -> None:
@@ -528,7 +667,16 @@ def test_the_form_is_in_the_path_or_behind_the_hash() -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"concurrency": 0}, {"timeout_s": 0}, {"timeout_s": math.nan}, {"revision": "main"}, {"batch_size": 0}]
+    "options",
+    [
+        {"concurrency": 0},
+        {"concurrency": 10_000},
+        {"timeout_s": 0},
+        {"timeout_s": math.nan},
+        {"timeout_s": math.inf},
+        {"revision": "main"},
+        {"batch_size": 0},
+    ],
 )
 def test_bad_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
@@ -537,7 +685,7 @@ def test_bad_options_are_refused(options: dict[str, Any]) -> None:
 
 def test_a_query_in_the_url_stays_out_of_messages(serve: Serve) -> None:
     with pytest.raises(ModelError) as raised:
-        ask(serve(status(400)) + "/rerank?api_key=secret", ONE)
+        ask(serve(status(400)) + "/rerank?tenant=secret", ONE)
     assert "secret" not in str(raised.value)
 
 

@@ -79,6 +79,7 @@ def test_how_it_is_loaded(tiny: Path) -> None:
         "dtype": "bfloat16",
         "max_model_len": 500,
         "enable_prefix_caching": True,
+        "load_format": "safetensors",
         "trust_remote_code": False,
         "seed": 0,
     }

@@ -12,8 +12,11 @@ ROTATIONS = ("default", "linear", "yarn", "llama3")
 
 def unservable(config: Mapping[str, Any]) -> str | None:
     """What in a model's ``config.json`` the packed engine has no code for, in words; None when it can serve it."""
-    architecture = (config.get("architectures") or ["model that names no architecture"])[0]
+    named = config.get("architectures") or ["model that names no architecture"]
     scaling = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    if not isinstance(named, list) or not isinstance(scaling, Mapping):
+        return "its config.json has something else where architectures and rotary positions stand"
+    architecture = str(named[0])
     rotation = scaling.get("rope_type", scaling.get("type", "default"))
     obstacles = {
         f"it is a {architecture}, not a {ARCHITECTURES[0]}": architecture not in ARCHITECTURES,

@@ -28,11 +28,12 @@ Run against vLLM 0.32 on a CPU: ``/score`` with our template, and ``/rerank`` wi
 side, give the prompts of the engine ``transformers`` token for token, and its scores within 1e-5.
 
 The key, where one is needed, is read from ``$RERANKBENCH_API_KEY`` and sent as a bearer token; it stands in no error
-and no result.
+and no result. Certificates are checked.
 """
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -45,9 +46,12 @@ from bench.rerankers.prompt import check_request
 from bench.rerankers.remote.address import Address, read_url
 from bench.rerankers.remote.post import Poster, read_key
 from bench.rerankers.remote.wire import Question, read_answer
-from bench.rerankers.scores import nest
+from bench.rerankers.scores import NotFiniteError, nest
 from bench.rerankers.template import find_template
 from bench.types import ConfigError, Hub, Request, RerankBenchError, Scored, Work
+
+MOST_AT_ONCE = 512
+"""Each is a thread and a connection, and a process may open about a thousand files."""
 
 
 class RemoteReranker(Engine):
@@ -82,7 +86,9 @@ class RemoteReranker(Engine):
             raise ConfigError(
                 f"batch_size {batch_size}, max_length {max_length} and concurrency {concurrency} must be at least 1"
             )
-        if not timeout_s > 0:
+        if concurrency > MOST_AT_ONCE:
+            raise ConfigError(f"concurrency is {concurrency}; at most {MOST_AT_ONCE} requests can be under way at once")
+        if not (math.isfinite(timeout_s) and timeout_s > 0):
             raise ConfigError(f"timeout_s is {timeout_s}; give seconds above 0")
         if revision is not None:
             raise ConfigError(
@@ -120,13 +126,13 @@ class RemoteReranker(Engine):
         with stages.time("tokenise"):
             for request in requests:
                 check_request(request, self.template)
-            questions = [question for request in requests for question in self._questions(request)]
+            questions = [each for number, request in enumerate(requests) for each in self._questions(number, request)]
         with stages.time("rerank"):
             answers = self._ask_all(questions, progress)
         work = sum((answer.work for answer in answers), Work(padding_tokens=None, forward_tokens=None))
         return Scored(nest([score for answer in answers for score in answer.scores], requests), work)
 
-    def _questions(self, request: Request) -> list[Question]:
+    def _questions(self, number: int, request: Request) -> list[Question]:
         query, documents, instruction = request.query, request.documents, None
         if self._address.wire.wrapped:
             head = self.template.system + self.template.instruction_piece(request.instruction)
@@ -136,7 +142,7 @@ class RemoteReranker(Engine):
             instruction = request.instruction
         size = self.batch_size or max(1, len(documents))
         return [
-            Question(self.model, query, documents[start : start + size], instruction)
+            Question(self.model, query, documents[start : start + size], instruction, number, start)
             for start in range(0, len(documents), size)
         ]
 
@@ -161,6 +167,9 @@ class RemoteReranker(Engine):
         value, tries = self._poster.post(self._address.wire.body(question), len(question.documents), self.model)
         try:
             answer = read_answer(self._address, question, value)
+        except NotFiniteError as error:
+            place = (question.request, question.first + error.document)
+            raise NotFiniteError(self._poster.safe(str(error)), *place) from None
         except RerankBenchError as error:
             raise type(error)(self._poster.safe(str(error))) from None
         work = Work(

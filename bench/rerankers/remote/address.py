@@ -7,21 +7,30 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 from bench.rerankers.remote.wire import WIRES, Wire
+from bench.secrets import secret_in_address, shown_address
 from bench.types import ConfigError
 
+KEY_VARIABLE = "RERANKBENCH_API_KEY"
 SEGMENTS = {"rerank": "rerank", "score": "score"}
 """The last segment of a path -> the form it stands for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """``url`` is asked; ``shown`` is it without its query, for messages; ``reason`` says why ``wire`` is spoken."""
+    """``url`` is asked; ``shown`` is it without its query, for messages; ``reason`` says why ``wire`` is spoken.
+
+    ``is_here``: the server is on this machine. ``in_the_clear``: what is sent to it can be read on the way.
+    """
 
     url: str
     shown: str
     wire: Wire
     reason: str
-    in_the_clear: bool
+    is_here: bool
+
+    @property
+    def in_the_clear(self) -> bool:
+        return self.url.startswith("http:") and not self.is_here
 
 
 def read_url(url: str | None) -> Address:
@@ -33,11 +42,16 @@ def read_url(url: str | None) -> Address:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise ConfigError(f"the url {url!r} cannot be read: {error}; give one {usual}") from error
-    if parts.username is not None or parts.password is not None:
-        raise ConfigError("the url has a user or password in it, which would stand in every result; leave them out")
+        raise ConfigError(f"the url {shown_address(url)!r} cannot be read: {error}; give one {usual}") from None
+    if (secret := secret_in_address(url)) is not None:
+        raise ConfigError(
+            f"the url has {secret} in it, which would stand in every result; leave it out, and put the key in "
+            f"${KEY_VARIABLE}, which is sent as a bearer token"
+        )
     if parts.scheme not in {"http", "https"} or not host:
-        raise ConfigError(f"the url {url!r} is no http address; give the whole address of the endpoint, {usual}")
+        raise ConfigError(
+            f"the url {shown_address(url)!r} is no http address; give the whole address of the endpoint, {usual}"
+        )
     shown = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
     segment = parts.path.rstrip("/").rpartition("/")[2]
     name = parts.fragment or SEGMENTS.get(segment, "")
@@ -49,7 +63,7 @@ def read_url(url: str | None) -> Address:
         )
     reason = f"because the url says #{name}" if parts.fragment else f"because the url ends in /{segment}"
     asked = urlunsplit((parts.scheme, parts.netloc, parts.path, parts.query, ""))
-    return Address(asked, shown, WIRES[name], reason, parts.scheme == "http" and not _is_here(host))
+    return Address(asked, shown, WIRES[name], reason, _is_here(host))
 
 
 def _is_here(host: str) -> bool:

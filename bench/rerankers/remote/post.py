@@ -2,7 +2,8 @@
 
 Connections that fail, time-outs, 429 and 5xx are tried again, four times in all, after a wait that doubles and varies
 (so that many clients do not come back together) or that the server names in ``Retry-After``. Redirects are not
-followed: the key would go where nobody sent it.
+followed: the key would go where nobody sent it. For the same reason a server on this machine is never asked through a
+proxy; another one is, where the environment names a proxy for it, and sees an ``https`` request's host and no more.
 """
 
 from __future__ import annotations
@@ -11,22 +12,25 @@ import json
 import os
 import random
 import time
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from bench.rerankers.remote.address import Address
+from bench.rerankers.remote.address import KEY_VARIABLE, Address
+from bench.rerankers.remote.deadline import Deadline, keep
+from bench.secrets import BLOTTED, without_secrets
 from bench.types import ConfigError, ModelError
 
 if TYPE_CHECKING:
     import httpx2
 
-KEY_VARIABLE = "RERANKBENCH_API_KEY"
 TRIES = 4
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 60.0
 LARGEST_ANSWER_BYTES = 64 * 2**20
+_PIECE_BYTES = 2**16
 
 
 class _AgainError(Exception):
@@ -52,15 +56,22 @@ class Poster:
         import httpx2
 
         self._address, self._key, self._timeout_s = address, key, timeout_s
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "Content-Type": "application/json",
+        }
         if key is not None:
             headers["Authorization"] = f"Bearer {key}"
         self._client = httpx2.Client(
             headers=headers,
             timeout=timeout_s,
             follow_redirects=False,
+            trust_env=not address.is_here,
             limits=httpx2.Limits(max_connections=connections, max_keepalive_connections=connections),
         )
+        self._deadline = Deadline()
+        keep(self._client, self._deadline)
 
     def close(self) -> None:
         self._client.close()
@@ -91,15 +102,17 @@ class Poster:
     def _once(self, content: bytes, asked: str) -> Any:
         import httpx2
 
-        deadline = time.monotonic() + self._timeout_s
         try:
-            with self._client.stream("POST", self._address.url, content=content) as response:
-                body = self._read(response, deadline, asked)
+            with (
+                self._deadline.within(self._timeout_s),
+                self._client.stream("POST", self._address.url, content=content) as response,
+            ):
+                body = self._read(response, asked)
         except httpx2.TimeoutException:
             raise _AgainError(f"did not answer within {self._timeout_s:g} s") from None
         except (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.InvalidURL) as error:
             raise ModelError(self.safe(f"{asked} cannot be asked: {error}")) from None
-        except (httpx2.TransportError, httpx2.DecodingError) as error:
+        except (httpx2.TransportError, zlib.error) as error:
             raise _AgainError(f"could not be reached or broke off ({type(error).__name__}: {error})") from None
         if response.status_code == 429 or response.status_code >= 500:
             raise _AgainError(
@@ -115,18 +128,37 @@ class Poster:
                 self.safe(f"{asked} answered with something that is no JSON ({kind}){_quote(body)}; check the url")
             ) from None
 
-    def _read(self, response: httpx2.Response, deadline: float, asked: str) -> bytes:
-        """The whole body, unless it grows too large or takes too long; a server may trickle."""
+    def _read(self, response: httpx2.Response, asked: str) -> bytes:
+        """The whole body, unless it grows too large or takes too long; a server may trickle, or pack a great deal."""
         body = bytearray()
-        for chunk in response.iter_bytes():
-            body += chunk
+        for piece in self._pieces(response, asked):
+            body += piece
             if len(body) > LARGEST_ANSWER_BYTES:
                 raise ModelError(
                     self.safe(f"{asked} answered with more than {LARGEST_ANSWER_BYTES} bytes, which are no scores")
                 )
-            if time.monotonic() > deadline:
+            if self._deadline.at is not None and time.monotonic() > self._deadline.at:
                 raise _AgainError(f"did not finish its answer within {self._timeout_s:g} s")
         return bytes(body)
+
+    def _pieces(self, response: httpx2.Response, asked: str) -> Iterator[bytes]:
+        """The body as it comes, and a packed one, though none was asked for, in pieces of a bounded size."""
+        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        if encoding in ("identity", ""):
+            yield from response.iter_raw()
+            return
+        if encoding not in ("gzip", "x-gzip", "deflate"):
+            raise ModelError(
+                self.safe(f"{asked} answered in the encoding {encoding[:40]!r}, which was not asked for; check the url")
+            )
+        unpack = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, told by the header
+        for packed in response.iter_raw():
+            yield unpack.decompress(packed, _PIECE_BYTES)
+            while unpack.unconsumed_tail:
+                yield unpack.decompress(unpack.unconsumed_tail, _PIECE_BYTES)
+        yield unpack.flush()
+        if not unpack.eof:
+            raise zlib.error("the packed answer is cut short")
 
     def _refusal(self, response: httpx2.Response, body: bytes) -> str:
         status = response.status_code
@@ -144,8 +176,8 @@ class Poster:
         return f"answered {status}{_quote(body)}; {form}"
 
     def safe(self, text: str) -> str:
-        """The text without the key, which a server may quote."""
-        return text if self._key is None else text.replace(self._key, "***")
+        """The text without the key, which a server may quote, and without a proxy's user and password."""
+        return without_secrets(text if self._key is None else text.replace(self._key, BLOTTED))
 
 
 def _retry_after(value: str | None) -> float | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from bench.rerankers.scores import NotFiniteError
 from bench.types import ModelError, ScoreError, ScoreUnit
 
 if TYPE_CHECKING:
@@ -14,12 +15,17 @@ if TYPE_CHECKING:
 
 
 class Question(NamedTuple):
-    """One request: a query with documents, as they go over the wire. ``instruction`` None is the server's own."""
+    """One request: a query with documents, as they go over the wire. ``instruction`` None is the server's own.
+
+    ``request`` and ``first``: which of the requests it is a part of, and the place there of its first document.
+    """
 
     model: str
     query: str
     documents: tuple[str, ...]
     instruction: str | None = None
+    request: int = 0
+    first: int = 0
 
 
 class Answer(NamedTuple):
@@ -115,7 +121,8 @@ def read_answer(address: Address, question: Question, value: Any) -> Answer:
             raise ScoreError(f"{asked} and the row of index {index}, {_begin(row)}, has no number named {wire.score!r}")
         scores[index] = _as_float(score)
         if not math.isfinite(scores[index]):
-            raise ScoreError(f"{asked} and the score of index {index} is {score}; look at the server's number format")
+            said = f"{asked} and the score of index {index} is {score}; look at the server's number format"
+            raise NotFiniteError(said, document=index)
     if len(scores) != wanted:
         absent = next(index for index in range(wanted) if index not in scores)
         raise ScoreError(
