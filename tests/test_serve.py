@@ -13,7 +13,7 @@ import sys
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -188,6 +188,22 @@ def test_nonsense_does_no_harm(port: int, request_: bytes, capfd: pytest.Capture
     assert b"200 OK" not in (raw(port, request_) if request_ else b"")
     assert ask(port, "/state")[0] == 200
     assert capfd.readouterr() == ("", "")
+
+
+def test_slow_clients_keep_nobody_waiting_and_are_let_go(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fifty that begin a request and do not end it; each is let go once it has said nothing for a while."""
+    monkeypatch.setattr("bench.serve.server.Handler.timeout", 0.5)
+    with make_server(folder) as made, ExitStack() as plugs:
+        threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        slow = [
+            plugs.enter_context(socket.create_connection(("127.0.0.1", made.server_port), timeout=20))
+            for _ in range(50)
+        ]
+        for plug in slow:
+            plug.sendall(b"GET /state HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
+        assert ask(made.server_port, "/state")[0] == 200
+        assert [plug.recv(100) for plug in slow] == [b""] * 50
+        made.shutdown()
 
 
 def test_it_listens_on_one_address_of_this_machine_alone(folder: Path) -> None:

@@ -21,6 +21,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.secrets import shown_address
 from bench.stats import bootstrap_mean
 from bench.store import Store
 from bench.study.study import Study
@@ -28,7 +29,6 @@ from bench.study.words import Arm, Contrast
 from bench.trackers import Tracking, What, check_target, open_tracking, said_command, without_secrets
 from bench.trackers.content import LONGEST, measures, metric_name, milliseconds, overall, parameters, published, tags
 from bench.trackers.mlflow import MLflow, tracking_uri, without_credentials
-from bench.trackers.secrets import shown_address
 from bench.types import ConfigError, Cost, Interval, Quality, Trial, TrialResult, Work
 
 Command = Callable[..., tuple[int, str, str]]

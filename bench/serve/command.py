@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,10 +15,13 @@ _NICENESS = 10
 
 
 def serve_folder(folder: Path, port: int, language: PageLanguage) -> None:
-    """Serve the report of a folder on this machine. Returns when the user interrupts it."""
+    """Serve the report of a folder on this machine. Returns when the user interrupts it, which is its usual end."""
     with make_server(folder, port, language) as server:
         with suppress(OSError, AttributeError):
             os.nice(_NICENESS)
-        print(f"{folder} at {server.url} (Ctrl-C ends it)", flush=True)
-        with suppress(KeyboardInterrupt):
+        try:
+            print(f"{folder} at {server.url} (Ctrl-C ends it)", flush=True)
             server.serve_forever()
+        except KeyboardInterrupt as stopped:
+            if getattr(stopped, "number", signal.SIGINT) != signal.SIGINT:
+                raise

@@ -9,8 +9,8 @@ Nothing is sent over a network unless the user names an address, and no password
 To add one: a class of ``Tracker``'s shape and a line in ``TRACKERS``.
 """
 
+from bench.secrets import said_command, without_secrets
 from bench.trackers.guarded import Tracking, check_target, open_tracking
-from bench.trackers.secrets import said_command, without_secrets
 from bench.trackers.tracker import Tracker, What
 
 __all__ = ["Tracker", "Tracking", "What", "check_target", "open_tracking", "said_command", "without_secrets"]

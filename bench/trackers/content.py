@@ -17,8 +17,8 @@ from bench.claims.words import Ruling
 from bench.config.fields import live_values
 from bench.report.rows import summary_rows
 from bench.report.words import clean
+from bench.secrets import shown_address, without_secrets
 from bench.study.study import Study
-from bench.trackers.secrets import shown_address, without_secrets
 from bench.types import TrialResult
 
 _LONGEST_PART = 60

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from bench.secrets import without_secrets
 from bench.trackers.content import published
 from bench.trackers.mlflow import MLflow
-from bench.trackers.secrets import without_secrets
 from bench.trackers.tracker import Ended, Tracker, What
 from bench.types import ConfigError, TrialResult
 

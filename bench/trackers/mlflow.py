@@ -21,8 +21,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from bench import __version__
+from bench.secrets import shown_address, without_secrets
 from bench.trackers.content import files, measures, milliseconds, parameters, tags
-from bench.trackers.secrets import shown_address, without_secrets
 from bench.trackers.tracker import Ended, What
 from bench.types import ConfigError, TrialResult
 
