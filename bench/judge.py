@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bench.machine.steadiness import doubt_of_load
 from bench.measures import cut_off, evaluate, recall_ceiling, tied_share, unjudged_share
 from bench.stats import bootstrap_mean
 from bench.ties import decided_by_ties, mean_ranges, tie_ranges
@@ -14,7 +15,6 @@ MANY_CUT = 0.10
 MANY_UNJUDGED = 0.50
 UNJUDGED_AT = 10
 """The depth at which every result has its unjudged share; those of its measures' cut-offs come beside it."""
-BUSY_PER_CORE = 0.5
 
 
 def judge(trial: Trial, dataset: Dataset, run: Run, first_stage: Run, work: Work) -> Quality:
@@ -40,9 +40,16 @@ def doubts(result: TrialResult, dataset: Dataset, run: Run) -> tuple[str, ...]:
         said.append(f"{', '.join(beyond)}: nothing is ranked below depth {trial.depth}; raise depth to measure further")
     empty = sum(not run.get(query_id) for query_id in dataset.qrels)
     if empty:
-        said.append(f"{empty} of {len(dataset.qrels)} queries have no results and count 0")
+        said.append(
+            f"{empty} of {len(dataset.qrels)} queries have no results and count 0; look at their words, or take "
+            "another first stage"
+        )
+    said += _undecided(trial, run)
     if result.quality and result.quality.tied_share > MANY_TIES:
-        said.append(f"{result.quality.tied_share:.0%} of neighbours in the top 10 tie; ids decide their order")
+        cure = "quote figures with the range that ties leave them"
+        if trial.dtype in ("fp16", "bf16") and (trial.reranker or trial.embedder):
+            cure = f"score in fp32, or {cure}"
+        said.append(f"{result.quality.tied_share:.0%} of neighbours in the top 10 tie; ids decide their order; {cure}")
     decided = decided_by_ties(result.quality.ties) if result.quality else {}
     if decided:
         ranges = ", ".join(f"{name} {of.low:.3f} to {of.high:.3f}" for name, of in decided.items())
@@ -56,10 +63,27 @@ def doubts(result: TrialResult, dataset: Dataset, run: Run) -> tuple[str, ...]:
     if work and work.truncated_pairs and work.truncated_pairs > MANY_CUT * work.pairs:
         share = work.truncated_pairs / work.pairs
         said.append(f"{share:.0%} of the documents were cut to fit max_length {trial.max_length}; raise it to compare")
-    load, cores = result.environment.get("load_before"), result.environment.get("cores_logical")
-    if trial.scenarios and load and cores and load > BUSY_PER_CORE * cores:
-        said.append(f"the machine was busy before the run (load {load} on {cores} cores); measure times on an idle one")
-    return tuple(said)
+    busy = doubt_of_load(result)
+    return (*said, *([busy] if busy else ()))
+
+
+def _undecided(trial: Trial, run: Run) -> list[str]:
+    """What to say of queries all of whose candidates have one score. Of one candidate there is nothing to decide.
+
+    A first stage does that to a query of one common word, so that few such queries of its are worth no warning.
+    """
+    several = [{doc.score for doc in ranking} for ranking in run.values() if len(ranking) > 1]
+    alike = [scores for scores in several if len(scores) == 1]
+    if not alike or (trial.reranker is None and len(alike) <= MANY_TIES * len(several)):
+        return []
+    whole = len(alike) == len(several) and len(set.union(*alike)) == 1
+    which = "every query" if whole else f"{len(alike)} of {len(several)} queries"
+    same = "one and the same score" if whole else "the same score"
+    if trial.reranker is None:
+        decided = "the first stage has decided nothing there, and ids have; take another one"
+    else:
+        decided = "the reranker has decided nothing there, and ids have; see `rerankbench doctor`"
+    return [f"every candidate of {which} has {same}: {decided}"]
 
 
 def dataset_facts(dataset: Dataset) -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.machine.meter import Stopwatch
 from bench.rerankers import Reranker
+from bench.rerankers.scores import NotFiniteError
 from bench.retrievers import Retriever
-from bench.types import DataError, Query, Request, Run, ScoreError, Work, rank
+from bench.types import DataError, Query, Ranking, Request, Run, ScoreError, Work, as_float32, rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,8 @@ class Pipeline:
     ) -> Answer:
         """Rank for each query: the retriever's best ``depth``, reordered by the reranker where there is one.
 
-        ``progress`` is told the pairs reranked so far. Documents below ``depth`` are not in the run. Raises ScoreError
-        for scores that are missing or not finite.
+        ``progress`` is told the pairs reranked so far. Documents below ``depth`` are not in the run. Raises ScoreError,
+        naming query and document, for scores that are missing or not finite.
         """
         stages = stages or Stopwatch()
         return self.rerank(queries, self.candidates(queries, stages), stages, progress)
@@ -58,8 +60,8 @@ class Pipeline:
         """The first stage's best ``depth`` for each query."""
         stages = stages or Stopwatch()
         if not self.drops_own_id:
-            return self.retriever.search(queries, self.depth, stages)
-        found = self.retriever.search(queries, self.depth + 1, stages)
+            return self._found(queries, self.depth, stages)
+        found = self._found(queries, self.depth + 1, stages)
         return {
             query_id: tuple(doc for doc in ranking if doc.doc_id != query_id)[: self.depth]
             for query_id, ranking in found.items()
@@ -76,10 +78,15 @@ class Pipeline:
         stages = stages or Stopwatch()
         if self.reranker is None:
             return Answer(candidates, candidates, Work())
-        scored = self.reranker.score_many(self.requests(queries, candidates), stages, progress)
+        try:
+            scored = self.reranker.score_many(self.requests(queries, candidates), stages, progress)
+        except NotFiniteError as error:
+            query = queries[error.request]
+            document = candidates[query.id][error.document].doc_id
+            raise ScoreError(f"query {query.id!r}, document {document!r}: {error}") from error
         with stages.time("rank"):
             run = {
-                query.id: rank(_pair(query, [doc.doc_id for doc in candidates.get(query.id, ())], scores))
+                query.id: _ranked(query, [doc.doc_id for doc in candidates.get(query.id, ())], scores)
                 for query, scores in zip(queries, scored.scores, strict=True)
             }
         cut = None
@@ -95,6 +102,18 @@ class Pipeline:
             )
             for query in queries
         ]
+
+    def _found(self, queries: Sequence[Query], k: int, stages: Stopwatch) -> Run:
+        """What the retriever finds. A score that it cannot rank is looked for again, to name the query too."""
+        try:
+            return self.retriever.search(queries, k, stages)
+        except ScoreError:
+            for query in queries:
+                try:
+                    self.retriever.search([query], k)
+                except ScoreError as error:
+                    raise ScoreError(f"query {query.id!r}: {error}") from error
+            raise
 
     def _asked(self, query: Query) -> str:
         own = own_instruction(query, self.instruction_field)
@@ -112,7 +131,20 @@ def own_instruction(query: Query, name: str | None) -> str | None:
     return own
 
 
-def _pair(query: Query, doc_ids: Sequence[str], scores: Sequence[float]) -> list[tuple[str, float]]:
+def _ranked(query: Query, doc_ids: Sequence[str], scores: Sequence[float]) -> Ranking:
+    """Raises ScoreError, naming the query, and the document where one is to blame."""
     if len(doc_ids) != len(scores):
         raise ScoreError(f"query {query.id!r}: {len(doc_ids)} documents were given and {len(scores)} scores came back")
-    return list(zip(doc_ids, scores, strict=True))
+    try:
+        return rank(zip(doc_ids, scores, strict=True))
+    except ScoreError as error:
+        document = next((f", document {doc_id!r}" for doc_id, score in zip(doc_ids, scores, strict=True)
+                         if not _fits(score)), "")  # fmt: skip
+        raise ScoreError(f"query {query.id!r}{document}: {error}") from error
+
+
+def _fits(score: float) -> bool:
+    try:
+        return math.isfinite(as_float32(score))
+    except ScoreError:
+        return False

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import time
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bench import SCORING
 from bench.config.plan import Plan
-from bench.hub import ModelFiles, located, resolve_model
+from bench.hub import ModelFiles, code_was_run, located, own_code, resolve_model
 from bench.judge import dataset_facts
 from bench.machine.device import optional_versions, package_versions, resolve_device, resolve_dtype
-from bench.rerankers import check_engine, choose_engine, engine_class, extras
+from bench.rerankers import check_engine, choose_engine, engine_class, extras, runs_code
 from bench.retrievers import advice
 from bench.retrievers.given import Lists, find_lists
 from bench.sources.spec import label
@@ -19,6 +23,7 @@ from bench.synthetic import drawn_facts, is_drawn, parse_drawn
 from bench.trial import load_trial_dataset, uses_model
 from bench.types import Dataset, Hub, Progress, RerankBenchError, Trial
 
+log = logging.getLogger(__name__)
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -28,6 +33,7 @@ class Prepared:
     """A trial whose inputs were found: device and dtype resolved, set checked, models on disk and fingerprinted.
 
     ``dataset`` is None for drawn pairs, which are drawn where they are scored; ``facts`` says what there is to say.
+    ``found_at`` is when the looking began, in seconds since 1970; 0 where the trial runs on another machine.
     """
 
     trial: Trial
@@ -35,6 +41,7 @@ class Prepared:
     facts: Mapping[str, Any]
     inputs: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    found_at: float = field(default=0.0, compare=False)
 
 
 def can_be_judged(trial: Trial) -> bool:
@@ -69,7 +76,12 @@ def prepare_each(trials: Sequence[Trial], base: Path, tell: Progress) -> list[Pr
 
 
 def _software() -> str:
-    return ", ".join(f"{name} {version}" for name, version in package_versions().items())
+    """What makes numbers out of the same files: the libraries, and how this package itself scores.
+
+    Unicode's tables come with Python, and say what a letter is and which characters are the same.
+    """
+    versions = package_versions() | {"scoring": str(SCORING), "unicode": unicodedata.unidata_version}
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 @dataclass
@@ -80,9 +92,10 @@ class _Finder:
     tell: Progress
     runs_here: bool
     datasets: dict[tuple[str, str, int | None, int], Dataset | RerankBenchError] = field(default_factory=dict)
-    models: dict[tuple[str, str | None, Hub], ModelFiles | RerankBenchError] = field(default_factory=dict)
+    models: dict[tuple[str, str | None, Hub, bool], ModelFiles | RerankBenchError] = field(default_factory=dict)
     lists: dict[tuple[str, str, int | None, int, str | None], Lists | RerankBenchError] = field(default_factory=dict)
     software: str = field(default_factory=_software)
+    began: float = field(default_factory=time.time)
 
     def find(self, asked: Trial) -> Prepared:
         check_engine(asked)
@@ -94,22 +107,26 @@ class _Finder:
             inputs |= lists.inputs
             notes = lists.doubts(asked.depth)
         if asked.reranker is not None and not asked.url:
-            self._model(asked.reranker, asked.reranker_revision, asked.hub)
+            self._model(asked.reranker, asked.reranker_revision, asked.hub, trusted=asked.trust_remote_code)
         trial, note = choose_engine(asked, self.base)
         for role, name, revision in (
             ("embedder", trial.embedder, trial.embedder_revision),
             ("reranker", trial.reranker, trial.reranker_revision),
         ):
             if name is not None and not (role == "reranker" and trial.url):
-                files = self._model(name, revision, trial.hub)
+                trusted = trial.trust_remote_code and (role == "embedder" or runs_code(trial.engine))
+                files = self._model(name, revision, trial.hub, trusted=trusted)
                 inputs[role], inputs[f"{role}_revision"] = files.fingerprint, files.revision
+                if trusted and role == "embedder" and own_code(files.path):
+                    notes = (*notes, code_was_run(name, files.revision))  # a reranker's engine says it of its own
         if trial.reranker is not None:
             inputs |= optional_versions(extras(trial))
         if trial.url:
             inputs["reranker"] = f"served at {trial.url}; its weights cannot be seen from here"
         facts = dataset_facts(dataset) if dataset else drawn_facts(parse_drawn(trial.dataset))
         notes = (*notes, *((note,) if note else ()), *advice(trial, facts["documents"]))
-        return Prepared(_resolved(trial, self.runs_here), dataset, facts, inputs, notes)
+        began = self.began if self.runs_here else 0.0
+        return Prepared(_resolved(trial, self.runs_here), dataset, facts, inputs, notes, began)
 
     def _dataset(self, trial: Trial) -> Dataset:
         key = (trial.dataset, trial.split, trial.max_queries, trial.seed)
@@ -124,12 +141,15 @@ class _Finder:
         key = (trial.dataset, trial.split, trial.max_queries, trial.seed, trial.candidates)
         return _once(self.lists, key, lambda: find_lists(trial, dataset, self.base))
 
-    def _model(self, name: str, revision: str | None, hub: Hub) -> ModelFiles:
+    def _model(self, name: str, revision: str | None, hub: Hub, *, trusted: bool) -> ModelFiles:
         def look() -> ModelFiles:
             self.tell(f"find {name}", 0, 0)
-            return resolve_model(located(name, self.base), revision, hub)
+            files = resolve_model(located(name, self.base), revision, hub, trusted=trusted)
+            if trusted and own_code(files.path):
+                log.warning("trust_remote_code: code of %s from %s is run on this machine", name, files.revision)
+            return files
 
-        return _once(self.models, (name, revision, hub), look)
+        return _once(self.models, (name, revision, hub, trusted), look)
 
 
 def _once(known: dict[K, V | RerankBenchError], key: K, find: Callable[[], V]) -> V:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from bench.machine.device import driver_device_bytes, peak_device_bytes, synchroniser
 from bench.machine.energy import energy_meter
 from bench.machine.meter import Stopwatch, peak_rss_bytes
+from bench.machine.throttling import read_throttling, throttled
 from bench.machine.warmup import warm_up
 from bench.pipeline import Pipeline
 from bench.roofline import model_flops, trial_peak
@@ -45,6 +46,7 @@ def speed_pass(
     tell("warm up", 0, 0)
     warmup_s, warmed_up = warm_up(lambda: _settled(pipeline, queries[:1], trial.device), trial.warmup_queries)
 
+    before = read_throttling(trial.device)
     runs: dict[str, Run] = {}
     single = Latencies((), {}, {})
     if "single_stream" in trial.scenarios:
@@ -64,6 +66,7 @@ def speed_pass(
         runs["offline"] = all_at_once.run
     points = _under_load(pipeline, queries, trial, tell) if "server" in trial.scenarios else ()
 
+    held_back = throttled(before, read_throttling(trial.device))
     allocated, reserved = peak_device_bytes(trial.device)
     driver, peak_rss = driver_device_bytes(trial.device), peak_rss_bytes()
     flops = None
@@ -98,6 +101,7 @@ def speed_pass(
         model_flops=flops,
         peak_flops_per_s=peak_flops_per_s if flops is not None else None,
         unmeasured=unmeasured,
+        throttled=held_back,
     )
     return cost, runs
 

@@ -21,7 +21,7 @@ from bench.machine.device import environment, resolve_device, resolve_dtype, set
 from bench.machine.meter import rss_bytes
 from bench.machine.page_cache import ColdRead, weight_files
 from bench.pipeline import Pipeline
-from bench.rerankers import Engine, load_reranker
+from bench.rerankers import Engine, load_reranker, runs_code
 from bench.rerankers.template import default_instruction, find_template
 from bench.retrievers import load_retriever
 from bench.sources import open_set
@@ -30,6 +30,7 @@ from bench.speed import largest_forward, speed_pass
 from bench.store import Store
 from bench.synthetic import drawn_dataset, is_drawn, parse_drawn
 from bench.types import Dataset, Progress, QualityPass, Query, Run, Trial, Work
+from bench.unchanged import refuse_changed
 
 CHUNK_QUERIES = 16  # of the quality pass: often enough for a progress bar, rarely enough to batch well
 
@@ -90,6 +91,7 @@ def carry_out(job: Job, tell: Progress, wait_for_quiet: Callable[[], None]) -> t
     cold = None if "speed" in job.passes else ColdRead(_weights(trial))
     loaded = _load(trial, job, tell)
     was_cold = cold is not None and cold.was_cold()
+    refuse_changed(job.inputs, job.since, trial, loaded.dataset)
     report = Report(
         "ok",
         unit=loaded.engine.unit if loaded.engine else "score",
@@ -157,7 +159,8 @@ def _load(trial: Trial, job: Job, tell: Progress) -> Loaded:
 def _drawn(trial: Trial, instruction: str) -> Dataset:
     from bench.rerankers.checkpoint import load_tokenizer
 
-    tokenizer = load_tokenizer(str(trial.reranker), trial.reranker_revision, trial.hub)
+    trusted = trial.trust_remote_code and runs_code(trial.engine)
+    tokenizer = load_tokenizer(str(trial.reranker), trial.reranker_revision, trial.hub, trusted=trusted)
     return drawn_dataset(parse_drawn(trial.dataset), tokenizer, find_template(trial.template), instruction)
 
 

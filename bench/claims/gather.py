@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from statistics import fmean
 
 import numpy as np
 
 from bench.claims.measures import Tested, is_quality, picks, read
+from bench.claims.reach import reach
 from bench.claims.verdict import LEVEL
 from bench.claims.words import Claim, Evidence, Figure, Missing, Population
 from bench.fetch import card_of, is_fetched
@@ -93,7 +95,7 @@ def _population(claim: Claim, tested: Sequence[Tested]) -> Population:
 def _quality(
     figure: Figure, ours: Sequence[Tested], others: Sequence[Tested], population: Population
 ) -> Evidence | Missing:
-    groups = []
+    groups, bases = [], list[Mapping[str, float]]()
     for place, each in enumerate(ours):
         quality = each.result.quality
         if quality is None:
@@ -105,9 +107,18 @@ def _quality(
                 return Missing("the pipeline that is taken off has no quality")
             base = theirs.per_query[figure.measure]
             values = {query_id: value - base[query_id] for query_id, value in values.items()}
+            bases.append(base)
         groups.append(np.fromiter(values.values(), dtype=np.float64))
-    interval = bootstrap_means(groups, level=LEVEL, weights=task_weights([each.item.trial.dataset for each in ours]))
-    return Evidence(interval.mean, interval.low, interval.high, sum(map(len, groups)), population)
+    weights = task_weights([each.item.trial.dataset for each in ours])
+    interval = bootstrap_means(groups, level=LEVEL, weights=weights)
+
+    def figure_of(values: Sequence[Mapping[str, float]]) -> float:
+        taken_off = [fmean(base.values()) for base in bases] or [0.0] * len(values)
+        means = [fmean(of.values()) - base for of, base in zip(values, taken_off, strict=True)]
+        return float(np.average(means, weights=weights))
+
+    bound = reach(figure, ours, figure_of) if interval.mean < figure.printed.value else None
+    return Evidence(interval.mean, interval.low, interval.high, sum(map(len, groups)), population, reach=bound)
 
 
 def task_weights(datasets: Sequence[str]) -> list[float]:

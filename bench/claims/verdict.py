@@ -52,7 +52,7 @@ def decide(
         verdict, reason = _equality(figure, found, low, high, resolution)
     else:
         verdict, reason = _bound(figure, found, low, high)
-    return Finding(figure, verdict, reason, found)
+    return Finding(figure, verdict, reason + _out_of_reach(figure, found, low), found)
 
 
 def band(figure: Figure, tolerance: float | None) -> tuple[float, float]:
@@ -134,6 +134,18 @@ def _other_data(figure: Figure, found: Evidence) -> tuple[Verdict, str]:
 def _excluded(figure: Figure, found: Evidence) -> str:
     off = f"off by {figure.printed.distance(found.value)}"
     return off if found.low == found.high else f"{off}, and the interval excludes it"
+
+
+def _out_of_reach(figure: Figure, found: Evidence, low: float) -> str:
+    """That the first stage had not found enough for the figure, whatever a reranker makes of it."""
+    reach = found.reach
+    if reach is None or reach.ceiling >= low:
+        return ""
+    cure = "raise depth, or take a better first stage" if reach.enough is None else f"depth {reach.enough} would do"
+    return (
+        f"; no reranker could reach it, as the best order of the first stage's {reach.depth} candidates gives "
+        f"{figure.printed.shown(reach.ceiling)}; {cure}"
+    )
 
 
 def _slack(figure: Figure, high: float) -> str:

@@ -77,11 +77,24 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """The most that any reranker of the first stage's best ``depth`` candidates could have given.
+
+    ``enough`` is the least depth at which it would be the printed figure; None where none is known.
+    """
+
+    ceiling: float
+    depth: int
+    enough: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What was measured for a figure: the value, its interval (``LEVEL``), and of how many what (``counted``).
 
     ``low`` and ``high`` are the value itself where nothing was sampled. ``elsewhere``, when not empty, says on what
-    other hardware the claim was made than this was measured on; it then decides nothing.
+    other hardware the claim was made than this was measured on; it then decides nothing. ``reach`` is looked for where
+    less was measured of a reranker than was printed.
     """
 
     value: float
@@ -91,6 +104,7 @@ class Evidence:
     population: Population
     counted: str = "queries"
     elsewhere: str = ""
+    reach: Reach | None = None
 
 
 @dataclass(frozen=True, slots=True)

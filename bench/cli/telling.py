@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from bench.cli.language import asked_language, text_language
+from bench.printable import json_text, printable
 from bench.types import ConfigError
 
 if TYPE_CHECKING:
@@ -83,12 +83,12 @@ class Telling:
             )
             if self.tracking.where and not self.quiet:
                 line = t("Tracked: {where}", where=self.tracking.where)
-                print(line, file=sys.stderr if self.as_json else sys.stdout)
+                print(printable(line), file=sys.stderr if self.as_json else sys.stdout)
 
     def _tables(self, found: Outcome) -> None:
         from bench.report.say import t
         from bench.report.study_terminal import print_study
-        from bench.report.terminal import print_claims, print_table
+        from bench.report.terminal import print_claims, print_table, print_warnings
         from bench.screen import tally
 
         if found.study is not None:
@@ -97,6 +97,7 @@ class Telling:
             print_claims(found.rulings, self.console)
         else:
             print_table(found.results, self.console)
+        print_warnings(found.results, self.console)
         if found.results:
             self.console.print(tally(found.results), highlight=False)
         self.console.print(t("Report: {page}", page=found.page), soft_wrap=True, highlight=False, markup=False)
@@ -111,14 +112,13 @@ def open_telling(
     with_texts: bool = True,
 ) -> Telling:
     """Raises ConfigError for a language or a tracker that does not exist or is not installed."""
-    from rich.console import Console
-
+    from bench.printable import terminal
     from bench.trackers import open_tracking
 
     def warn(text: str) -> None:
-        print(f"warning: {text}", file=sys.stderr)
+        print(f"warning: {printable(text)}", file=sys.stderr)
 
-    console = Console(stderr=as_json)
+    console = terminal(stderr=as_json)
     return Telling(quiet, as_json, asked_language(lang), open_tracking(track, warn), console, with_texts)
 
 
@@ -129,8 +129,8 @@ def refuse(why: str, **options: object) -> None:
             raise ConfigError(f"--{name}: {why}; leave it out")
 
 
-def print_json(document: Any) -> None:
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))
+def print_json(document: Any, *, allow_nan: bool = False) -> None:
+    typer.echo(json_text(document, allow_nan=allow_nan))
 
 
 def benchmark_document(outcome: Any, page: Path) -> dict[str, Any]:

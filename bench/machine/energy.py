@@ -134,7 +134,7 @@ def _nvidia(device: str) -> EnergyMeter:
         )
     try:
         pynvml.nvmlInit()
-        handle = _handle(pynvml, torch.cuda.get_device_properties(device))
+        handle = nvml_handle(pynvml, torch.cuda.get_device_properties(device))
     except pynvml.NVMLError as error:
         return EnergyMeter(reason=f"NVML does not give access to {device}: {error}")
 
@@ -147,7 +147,7 @@ def _nvidia(device: str) -> EnergyMeter:
     return _probed([Counter(read)], NVML_AT_LEAST_S)
 
 
-def _handle(pynvml: Any, properties: Any) -> Any:
+def nvml_handle(pynvml: Any, properties: Any) -> Any:
     """NVML's name for the device with these properties, by UUID, or by its place on the PCI bus where torch says it."""
     try:
         return pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{properties.uuid}")

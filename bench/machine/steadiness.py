@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, stdev
 
-from bench.types import Cost
+from bench.machine.throttling import doubts_of_throttling
+from bench.types import Cost, TrialResult
 
 NOISY_FROM = 0.10
 """Coefficient of variation from which repetitions of one piece of work are called noisy: where pyperf, too, calls a
@@ -22,6 +23,8 @@ DRIFT_P = 0.01
 """How unlikely a trend must be by chance: of 100 steady cells one at most is flagged, and the next rule spares most."""
 DRIFT_FROM = 0.10
 """How much the last third must differ from the first. Less is found in long series, but would mislead nobody."""
+BUSY_PER_CORE = 0.5
+"""Load average for each core above which others are at work that times would be shared with."""
 TREND_OF = 9
 """Samples below which nothing is said of a trend: thirds of three."""
 
@@ -91,7 +94,15 @@ def doubts_of_time(cost: Cost) -> tuple[str, ...]:
         found = drift(samples)
         if found:
             said.append(_drifting(name, found))
-    return tuple(said)
+    return (*said, *doubts_of_throttling(cost.throttled))
+
+
+def doubt_of_load(result: TrialResult) -> str | None:
+    """Why times should be doubted that were taken on a machine which others were using when the run began."""
+    load, cores = result.environment.get("load_before"), result.environment.get("cores_logical")
+    if not (result.trial.scenarios and load and cores) or load <= BUSY_PER_CORE * cores:
+        return None
+    return f"the machine was busy before the run (load {load} on {cores} cores); measure times on an idle one"
 
 
 def _passes(n: int) -> str:

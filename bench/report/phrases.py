@@ -80,6 +80,7 @@ def field_name(name: str) -> str:
         "threads": t("threads"),
         "timeout_s": t("timeout s"),
         "token_budget": t("token budget"),
+        "trust_remote_code": t("trust remote code"),
         "url": t("url"),
     }
     return named.get(name, name.replace("_", " "))

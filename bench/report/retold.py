@@ -19,8 +19,9 @@ Saying = Callable[..., str]
 """What says a sentence with its values by name; it passes over values that it has no place for."""
 
 _VALUES = (
-    "amount", "arm", "arms", "asked", "baseline", "counted", "data", "dataset", "field", "here", "high", "low",
-    "measure", "n", "needed", "off", "slack", "total", "value", "why",
+    "amount", "arm", "arms", "asked", "baseline", "ceiling", "cores", "counted", "data", "dataset", "depth", "field",
+    "found", "here", "high", "load", "low", "measure", "n", "needed", "off", "seconds", "slack", "status", "total",
+    "value", "what", "why",
 )  # fmt: skip
 
 _REASONS: tuple[Saying, ...] = (
@@ -80,6 +81,16 @@ _COUNTED: tuple[Saying, ...] = (
 )
 _FINDINGS: tuple[Saying, ...] = (
     lambda **v: t(
+        "{why}; no reranker could reach it, as the best order of the first stage's {n} candidates gives {ceiling}; "
+        "depth {needed} would do",
+        **{**v, "why": again(v["why"], _FINDINGS)},
+    ),
+    lambda **v: t(
+        "{why}; no reranker could reach it, as the best order of the first stage's {n} candidates gives {ceiling}; "
+        "raise depth, or take a better first stage",
+        **{**v, "why": again(v["why"], _FINDINGS)},
+    ),
+    lambda **v: t(
         "{counted} cannot tell it from a figure that is {amount} off; about {needed} would do", **_amounts(v)
     ),
     lambda **v: t("the interval covers it, measured on {data}", **_amounts(v)),
@@ -97,7 +108,7 @@ _FINDINGS: tuple[Saying, ...] = (
     lambda **v: t("off by {off}, and the interval excludes it", **_amounts(v)),
     lambda **v: t("off by {off}", **_amounts(v)),
     lambda **v: t("it is about {asked}; the figure beside it was measured on {here}", **v),
-    lambda **v: t("it is about {asked}, and this is {here}: {why}", **{**v, "why": _again(v["why"], _FINDINGS)}),
+    lambda **v: t("it is about {asked}, and this is {here}: {why}", **{**v, "why": again(v["why"], _FINDINGS)}),
     lambda **v: t("several sets have it; name one of them with dataset"),
     lambda **v: t("no trial of the pipeline {arm} fits; see pipeline, dataset and where", **v),
     lambda **v: t("{n} trials of the pipeline {arm} fit; say which with where", **v),
@@ -120,22 +131,22 @@ _FINDINGS: tuple[Saying, ...] = (
 
 def reason(found: Conclusion) -> str:
     """Why a set's chosen arm was not compared on test."""
-    return _again(found.reason, _REASONS)
+    return again(found.reason, _REASONS)
 
 
 def note(stored: str) -> str:
     """A remark of the study."""
-    return _again(stored, _NOTES)
+    return again(stored, _NOTES)
 
 
 def spread_from(stored: str) -> str:
     """Where a standard deviation comes from."""
-    return _again(stored, _SPREADS)
+    return again(stored, _SPREADS)
 
 
 def summed_arm(stored: str) -> str:
     """An arm of the summary over sets: its name, or that of the chosen ones."""
-    return _again(stored, _SUMMED)
+    return again(stored, _SUMMED)
 
 
 def treatment(stored: str) -> str:
@@ -151,24 +162,24 @@ def lacking(stored: str) -> str:
         return stored
     parts = [part.partition(": ") for part in stored.split("; ")]
     return clauses(
-        t("{part}: {why}", part=_again(part, _PARTS), why=_again(why, _LACKS)) if colon else part
+        t("{part}: {why}", part=again(part, _PARTS), why=again(why, _LACKS)) if colon else part
         for part, colon, why in parts
     )
 
 
 def finding(stored: str) -> str:
     """Why a printed figure has its verdict."""
-    return _again(stored, _FINDINGS)
+    return again(stored, _FINDINGS)
 
 
 def _amounts(values: Mapping[str, str]) -> dict[str, str]:
     """The values that are words themselves: differences in points, tolerances, what was counted, whose data."""
     known = {"slack": _SLACKS, "data": _DATA, "counted": _COUNTED, "amount": _AMOUNTS, "off": _AMOUNTS,
              "value": _AMOUNTS}  # fmt: skip
-    return {name: _again(value, known.get(name, ())) for name, value in values.items()}
+    return {name: again(value, known.get(name, ())) for name, value in values.items()}
 
 
-def _again(stored: str, sayings: Sequence[Saying]) -> str:
+def again(stored: str, sayings: Sequence[Saying]) -> str:
     """``stored`` as the first of ``sayings`` that gives its very words in English has it."""
     if spoken() == "en":
         return stored

@@ -9,6 +9,7 @@ from bench.proof import unproven
 from bench.report import facts, study_sections, sweep_sections, tables, words
 from bench.report.blocks import Block, Bullets, Code, Paragraph, Report, Section
 from bench.report.claims import claims
+from bench.report.doubted import heard
 from bench.report.figures import font_warnings
 from bench.report.groups import Group, by_dataset, full_label, measures, primary, variants
 from bench.report.notes import tracer_note
@@ -199,16 +200,25 @@ def problems(report: Report) -> Section | None:
     implied = _implied(report, said)
     if implied:
         blocks += [Paragraph(t("Not tried, because a smaller cell ran out of memory (implied):")), Bullets(implied)]
-    heard: dict[str, list[str]] = {}
-    for result in report.results:
-        where = _on(result, labels[result.trial.id], said)
-        for warning in result.warnings:
-            heard.setdefault(words.clean(warning), []).append(where)
-    items = [t("{warning} ({trials})", warning=warning, trials=_some(places)) for warning, places in heard.items()]
+    items = warnings_told(report.results)
     items += font_warnings(report.results)
     if items:
         blocks.append(Bullets(tuple(items)))
     return Section("problems", t("Failed trials and warnings"), tuple(blocks)) if blocks else None
+
+
+def warnings_told(results: Sequence[TrialResult]) -> list[str]:
+    """Each warning once, with the trials that have it."""
+    said = variants(results)
+    labels = {result.trial.id: group.label for group in by_dataset(results) for result in group.results}
+    return [
+        t(
+            "{warning} ({trials})",
+            warning=warning,
+            trials=_some([_on(each, labels[each.trial.id], said) for each in of]),
+        )
+        for warning, of in heard(results).items()
+    ]
 
 
 _NAMED = 3

@@ -53,5 +53,5 @@ class Bm25sRetriever:
         if not known:
             return ()
         scores = self._model.get_scores(known)
-        matched = np.flatnonzero(scores > 0)
+        matched = np.flatnonzero(~(scores <= 0))  # a score that is no number goes to ``rank`` too, which refuses it
         return best(scores[matched], matched, self._ids, k)

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from bench import SCORING
 from bench.cache import EmbeddingCache, EmbeddingKey, Vectors
 from bench.data import ids_of
 from bench.hub import ModelFiles, resolve_model
@@ -131,7 +132,7 @@ class DenseRetriever:
             dtype=self._encoder.dtype,
             device=self._encoder.device.partition(":")[0],
             normalised=True,
-            libraries=library_versions(),
+            libraries=(*library_versions(), f"scoring {SCORING}"),
         )
 
 
@@ -150,9 +151,16 @@ def load_dense(trial: Trial, device: str, cache: EmbeddingCache | None, progress
         raise ConfigError("the retriever 'dense' needs a model: set embedder to a hub id or a folder")
     if trial.embedder_batch_size is not None and trial.embedder_batch_size < 1:
         raise ConfigError(f"embedder_batch_size is {trial.embedder_batch_size}; it is at least 1")
-    files = resolve_model(trial.embedder, trial.embedder_revision, trial.hub)
+    files = resolve_model(trial.embedder, trial.embedder_revision, trial.hub, trusted=trial.trust_remote_code)
     dtype = resolve_dtype(trial.dtype, device)
-    encoder = load_encoder(files.path, device, dtype, trial.embedder_max_length, trial.embedder_batch_size)
+    encoder = load_encoder(
+        files.path,
+        device,
+        dtype,
+        trial.embedder_max_length,
+        trial.embedder_batch_size,
+        trusted=trial.trust_remote_code,
+    )
     return DenseRetriever(
         encoder,
         files,

@@ -14,11 +14,12 @@ from bench.types import DataError, Document, Ranking, rank
 def best(scores: NDArray[np.floating[Any]], positions: NDArray[np.integer[Any]], ids: Sequence[str], k: int) -> Ranking:
     """``rank`` over the documents ``ids[positions[i]]`` with ``scores[i]``, without sorting all of them.
 
-    Every document that ties with the k-th as a 32-bit float goes to ``rank`` too, so the result is that of a full sort.
+    Every document that ties with the k-th as a 32-bit float goes to ``rank`` too, so the result is that of a full sort,
+    and so does every score that is no number, for ``rank`` to refuse.
     """
     if len(scores) > k:
         single = scores.astype(np.float32)
-        keep = single >= np.partition(single, len(single) - k)[len(single) - k]
+        keep = ~(single < np.partition(single, len(single) - k)[len(single) - k])
         scores, positions = scores[keep], positions[keep]
     return rank(((ids[i], score) for i, score in zip(positions.tolist(), scores.tolist(), strict=True)), k)
 

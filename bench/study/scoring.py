@@ -61,6 +61,8 @@ def _score(items: Sequence[Prepared], plan: Plan, store: Store, place: Place, te
         max(item.trial.depth for item in items),
         arms=tuple(ArmOf(item.trial, item.inputs) for item in items),
         results=store.folder.resolve(),
+        inputs=items[0].inputs,
+        since=items[0].found_at,
     )
     limit = None if plan.time_limit_s is None else plan.time_limit_s * len(items)
     returned = place.run(job, tell, lambda: None, limit)
