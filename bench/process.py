@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
-import subprocess
+import os
 import sys
 import tempfile
-import threading
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
@@ -15,12 +17,17 @@ from typing import IO, Protocol
 from filelock import FileLock
 from pydantic import TypeAdapter
 
-from bench.child import READY_TO_TIME
+from bench.child import NO_ROOM, READY_TO_TIME
 from bench.job import Job, Report
 from bench.machine.limits import fate_of_exit, oom_kills
-from bench.types import Progress
+from bench.machine.processes import Spawned
+from bench.machine.work_folder import work_folder
+from bench.secrets import redacted, redacted_throughout
+from bench.types import Progress, StoreError
+from bench.whole import damage
 
 _LOG_TAIL_BYTES = 8192
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +73,32 @@ class ThisMachine:
 
 
 def run_here(job: Job, tell: Progress, may_time: Callable[[], None], time_limit_s: float | None = None) -> Returned:
-    """Run the job and wait. What the process does is told in the report, never raised; an interrupt kills it."""
-    with tempfile.TemporaryDirectory(prefix="rerankbench-") as name:
-        folder = Path(name)
+    """Run the job and wait. What the process does is told in the report, never raised; an interrupt kills it.
+
+    However it ends, nothing of it stays: no process that it has started, and no folder that it worked in. Nor does a
+    token or key of the environment in what it said. Raises StoreError where the folder for temporary files is full.
+    """
+    try:
+        returned = _returned(job, tell, may_time, time_limit_s)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise _no_room(error.strerror or str(error)) from error
+    for line in returned.report.damaged:
+        damage.warning("%s", line)
+    report = redacted_throughout(returned.report, os.environ)
+    return Returned(report, returned.files, redacted(returned.log, os.environ))
+
+
+def _no_room(why: str) -> StoreError:
+    return StoreError(
+        f"a trial's process cannot write into the folder for temporary files, {tempfile.gettempdir()}: {why}. Free "
+        "space, or set TMPDIR to a folder that has some; the same command goes on from what is finished"
+    )
+
+
+def _returned(job: Job, tell: Progress, may_time: Callable[[], None], time_limit_s: float | None) -> Returned:
+    with work_folder() as folder:
         (folder / "job.json").write_bytes(TypeAdapter(Job).dump_json(job))
         kills_before = oom_kills()
         log_path = folder / "stderr.log"
@@ -76,6 +106,8 @@ def run_here(job: Job, tell: Progress, may_time: Callable[[], None], time_limit_
             code, in_time = _watched(folder, log, tell, may_time, time_limit_s)
         written = log_path.read_bytes()
         outcome = folder / "outcome.json"
+        if code == NO_ROOM:
+            raise _no_room(written.decode("utf-8", "replace").strip().rpartition("\n")[2] or "it has no room")
         if outcome.exists():
             report = TypeAdapter(Report).validate_json(outcome.read_bytes())
         elif not in_time:
@@ -91,43 +123,19 @@ def _watched(
     folder: Path, log: IO[bytes], tell: Progress, may_time: Callable[[], None], time_limit_s: float | None
 ) -> tuple[int, bool]:
     """The process's exit code, and whether it ended before the time limit."""
+    until = None if time_limit_s is None else time.monotonic() + time_limit_s
     # -P: the folder `datasets` beside a config must not be taken for the Hugging Face package of that name
-    command = [sys.executable, "-P", "-m", "bench.child", str(folder)]
-    in_time = True
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8"
-    ) as process:  # fmt: skip
-
-        def stop() -> None:
-            nonlocal in_time
-            in_time = False
-            process.kill()
-
-        timer = threading.Timer(time_limit_s, stop) if time_limit_s is not None else None
-        try:
-            if timer:
-                timer.daemon = True
-                timer.start()
-            for line in process.stdout or ():
-                stage, done, total = json.loads(line)
-                tell(stage, done, total)
-                if stage == READY_TO_TIME:
-                    may_time()
-                    _say_go(process)
-            return process.wait(), in_time
-        except BaseException:
-            process.kill()
-            raise
-        finally:
-            if timer:
-                timer.cancel()
-
-
-def _say_go(process: subprocess.Popen[str]) -> None:
-    """The child holds its stdin open until its end, so that it sees this process die; only a line lets it go on."""
+    child, in_time = Spawned([sys.executable, "-P", "-m", "bench.child", str(folder)], log), True
     try:
-        if process.stdin:
-            process.stdin.write("go\n")
-            process.stdin.flush()
-    except BrokenPipeError:
-        return  # it has died meanwhile, which its exit code will tell
+        while (line := child.hear(until)) is not None:
+            stage, done, total = json.loads(line)
+            tell(stage, done, total)
+            if stage == READY_TO_TIME:
+                may_time()
+                with suppress(OSError):  # it has died meanwhile, which its exit code will tell
+                    child.say("go")
+    except TimeoutError:
+        in_time = False
+    finally:
+        code = child.end()
+    return code, in_time

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
+from bench.cli.stopping import keeping
+from bench.shipped import find_config
 from bench.types import ConfigError, Hub, RerankBenchError
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bench.fetch import SetCard
+
+_DOWNLOADS_KEPT = "what was downloaded is kept, and the same command goes on from there"
 
 
 def datasets_get(
@@ -44,11 +48,10 @@ def datasets_get(
 
     What cannot be fetched is told set by set, and the others are fetched all the same.
     """
-    from rich.console import Console
-
     from bench.fetch import all_cards, card_of
     from bench.fetch.listing import of_suite
     from bench.needs import missing_cards, needs_of
+    from bench.printable import terminal
     from bench.reading import unknown
     from bench.show_needs import show_needs, show_sets
 
@@ -56,9 +59,9 @@ def datasets_get(
         raise ConfigError(unknown("hub", hub, get_args(Hub)))
     if sum(map(bool, (names, suite, for_))) != 1:
         raise ConfigError("give names of sets, or --suite NAME, or --for FILE; all names: rerankbench datasets list")
-    console = Console(highlight=False)
+    console = terminal(highlight=False)
     if for_ is not None:
-        needs = needs_of(for_)
+        needs = needs_of(find_config(for_))
         show_needs(needs, console)
         cards = missing_cards(needs.sets)
     else:
@@ -83,16 +86,15 @@ def _get_each(cards: Sequence[SetCard], hub: Hub, source: Path | None, console: 
     for card in cards:
         was_here = here(card) is not None
         try:
-            with Bars(console) as bars:
+            with keeping(_DOWNLOADS_KEPT), Bars(console) as bars:
                 folder = get(card, hub=hub, source=source, tell=bars.tell)
-        except KeyboardInterrupt:
-            print("stopped; what was downloaded is kept, and the same command goes on from there", file=sys.stderr)
-            raise typer.Exit(130) from None
         except RerankBenchError as error:
             failed.append(error)
             print(f"error: {card.name}: {_said(error, card)}", file=sys.stderr)
             continue
-        console.print(f"{card.name} {'is here already' if was_here else 'fetched'}: {folder}", soft_wrap=True)
+        console.print(
+            f"{card.name} {'is here already' if was_here else 'fetched'}: {folder}", soft_wrap=True, markup=False
+        )
     if len(cards) > 1:
         console.print(f"{len(cards) - len(failed)} of {len(cards)} sets are here.")
     return failed[0].exit_code if failed else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Annotated, cast, get_args
 
@@ -13,9 +14,14 @@ import typer
 from bench import __version__
 from bench.cli import results, running
 from bench.cli.datasets import datasets_app
+from bench.cli.stopping import Commands, say_stopped, stoppable
+from bench.cli.telling import print_json
+from bench.secrets import redacted
+from bench.shipped import find_config
 from bench.types import ConfigError, Dtype, Hub, RerankBenchError
 
 app = typer.Typer(
+    cls=Commands,
     help="Judge two-stage retrieval: BM25, embeddings and Qwen3 rerankers, quality and cost in the same row.",
     no_args_is_help=True,
     add_completion=False,
@@ -75,11 +81,11 @@ def score(
     from bench.texts import read_documents
 
     documents = read_documents(docs)
-    from rich.console import Console
     from rich.table import Table
 
     from bench.calibration.temperature import check_temperature, scaled
     from bench.machine.device import resolve_device, resolve_dtype
+    from bench.printable import terminal
     from bench.rerankers import load_reranker
     from bench.types import Trial
 
@@ -103,11 +109,12 @@ def score(
     start = time.perf_counter()
     ranked = reranker.rerank(query, documents, instruction)
     score_s = time.perf_counter() - start
-    console = Console()
+    console = terminal()
     console.print(
         f"{model} loaded in {reranker.load_s:.2f} s on {reranker.device} ({reranker.dtype}, engine {reranker.name}), "
         f"{start_s:.2f} s with the libraries and the search for its files",
         highlight=False,
+        markup=False,
     )
     for note in reranker.notes:
         console.print(f"note: {note}", highlight=False, markup=False)
@@ -150,7 +157,7 @@ def prompt(
 @app.command()
 def doctor(
     context: typer.Context,
-    config: Annotated[Path | None, typer.Argument(help="Examine every reranker set-up of this experiment.")] = None,
+    config: Annotated[Path | None, typer.Argument(help="A config, of which every reranker set-up is examined.")] = None,
     *,
     model: Model = "Qwen/Qwen3-Reranker-0.6B",
     engine: Annotated[str, typer.Option(help="auto, or an engine's name.")] = "auto",
@@ -164,14 +171,13 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """Prove an engine before trusting it: each known way to score wrongly, measured. Exit code 1 if one is found."""
-    import json
-
-    from rich.console import Console
+    from rich.markup import escape
 
     from bench.config.plan import load_plan
     from bench.doctor import Patient, distinct_setups, examine, resolve
     from bench.doctor.run import as_json as findings_as_json
     from bench.doctor.show import show_examined, show_verdict
+    from bench.printable import terminal
     from bench.types import Trial
 
     if config is None:
@@ -194,18 +200,18 @@ def doctor(
         if given:
             flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
             raise ConfigError(f"{flags}: the config says that; leave it out, or leave out the config")
-        setups = distinct_setups(load_plan(config))
-    console, examined = Console(highlight=False), []
-    with Console(stderr=True).status("") as status:
+        setups = distinct_setups(load_plan(find_config(config)))
+    console, examined = terminal(highlight=False), []
+    with terminal(stderr=True).status("") as status:
         for setup in setups:
             told = f"{setup.reranker} · {setup.engine} · "
-            each = examine(Patient(setup), lambda name, told=told: status.update(told + name))  # type: ignore[misc]
+            each = examine(Patient(setup), lambda name, told=told: status.update(escape(told + name)))  # type: ignore[misc]
             examined.append(each)
             if not as_json:
                 show_examined(console, each)
                 console.print()
     if as_json:
-        typer.echo(json.dumps(findings_as_json(examined), ensure_ascii=False, indent=2))
+        print_json(findings_as_json(examined), allow_nan=True)
     else:
         show_verdict(console, examined)
     if not all(each.ok for each in examined):
@@ -240,11 +246,14 @@ def _plain(text: str) -> str:
 
 
 def main() -> None:
-    """The console command: an error of ours is one line on stderr and an exit code of its own."""
+    """The console command: an error of ours is one line on stderr and an exit code of its own, and so is a signal."""
     try:
-        app()
+        with stoppable():
+            app()
     except RerankBenchError as error:
         if os.environ.get("RERANKBENCH_DEBUG"):
-            raise
-        print(f"error: {error}", file=sys.stderr)
+            print(redacted(traceback.format_exc(), os.environ), file=sys.stderr)
+        print(f"error: {redacted(str(error), os.environ)}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except KeyboardInterrupt as error:
+        sys.exit(say_stopped(error))

@@ -65,16 +65,15 @@ def _report(folder: Path, tell: Telling) -> None:
 
 
 def _tell_benchmark(outcome: EngineOutcomes, page: Path, *, as_json: bool) -> None:
-    from rich.console import Console
-
     from bench.engines.terminal import print_outcome
+    from bench.printable import terminal
 
     if as_json:
         print_json(benchmark_document(outcome, page))
         return
-    console = Console()
+    console = terminal()
     print_outcome(outcome, console)
-    console.print(f"Report: {page}", soft_wrap=True, highlight=False)
+    console.print(f"Report: {page}", soft_wrap=True, highlight=False, markup=False)
 
 
 def plan(
@@ -90,10 +89,7 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """Say how many of the measured devices a load needs, what latency it then sees, and what it costs."""
-    import json
-
-    from rich.console import Console
-
+    from bench.printable import terminal
     from bench.serving.capacity import Demand, parse_prices, plan_capacity
     from bench.serving.show import as_json as plan_as_json
     from bench.serving.show import print_plan
@@ -101,16 +97,16 @@ def plan(
 
     store = open_results(folder)
     prices, demand = parse_prices(price_per_hour or ()), Demand(qps, depth, p99)
-    with Console(stderr=True).status("read the trials") as status:
+    with terminal(stderr=True).status("read the trials") as status:
 
         def tell(done: int, total: int) -> None:
             status.update(f"simulate the queue: {done} of {total}")
 
         planned = plan_capacity(store.results(), demand, prices, tell)
     if as_json:
-        typer.echo(json.dumps(plan_as_json(planned), ensure_ascii=False, indent=2))
+        print_json(plan_as_json(planned), allow_nan=True)
     else:
-        print_plan(planned, Console())
+        print_plan(planned, terminal())
 
 
 def export(
@@ -127,15 +123,16 @@ def export(
     main_score: Annotated[str, typer.Option(help="The measure that mteb calls the main score.")] = "ndcg@10",
 ) -> None:
     """Write results for other tools: TREC runs and judgements, mteb's result files, tables as CSV or Parquet."""
-    from rich.console import Console
+    from rich.markup import escape
 
     from bench.export import export as write_out
+    from bench.printable import terminal
 
     tasks = dict(_pair(each, "--task", "SciFact=SciFact") for each in task or ())
     names = [name.strip() for each in formats for name in each.split(",")]
-    console = Console(highlight=False)
-    with Console(stderr=True).status("read the results") as status:
-        written = write_out(folder, to, names, tasks, main_score, status.update)
+    console = terminal(highlight=False)
+    with terminal(stderr=True).status("read the results") as status:
+        written = write_out(folder, to, names, tasks, main_score, lambda name: status.update(escape(name)))
     for path, size in written.files:
         console.print(f"{size:>12,} bytes  {path}", soft_wrap=True, markup=False)
     for note in written.notes:
@@ -166,31 +163,28 @@ def compare(
     A measure's gate is on the difference of means, a cost's (a column of summary.csv) on the relative change. A pair
     that must not be compared, since its labelled set changed, gives exit code 1 too. Nothing is written into A or B.
     """
-    import json
-
-    from rich.console import Console
-
     from bench.compare.comparison import compare_folders
     from bench.compare.export import as_json as comparison_as_json
     from bench.compare.export import render_markdown
     from bench.compare.gates import parse_gate
     from bench.compare.rulings import rule
     from bench.compare.show import print_comparison
+    from bench.printable import terminal
     from bench.store import write_file
 
     gates = [parse_gate(text) for text in gate or ()]
-    with Console(stderr=True).status("compare"):
+    with terminal(stderr=True).status("compare"):
         comparison = compare_folders(a, b)
     rulings = rule(comparison, gates)
     if out is not None:
         write_file(out, render_markdown(comparison, rulings).encode(), "--out")
     if as_json:
-        typer.echo(json.dumps(comparison_as_json(comparison, rulings), ensure_ascii=False, indent=2, allow_nan=False))
+        print_json(comparison_as_json(comparison, rulings))
     else:
-        console = Console(highlight=False)
+        console = terminal(highlight=False)
         print_comparison(comparison, rulings, console)
         if out is not None:
-            console.print(f"Report: {out}", soft_wrap=True)
+            console.print(f"Report: {out}", soft_wrap=True, markup=False)
     if comparison.refused or not all(ruling.holds for ruling in rulings):
         raise typer.Exit(1)
 

@@ -9,7 +9,10 @@ from typing import Annotated
 
 import typer
 
+from bench.cli.stopping import keeping
 from bench.cli.telling import Outcome, Telling, benchmark_document, open_telling, print_json, refuse
+from bench.printable import printable
+from bench.shipped import find_config, shipped_configs
 from bench.types import ConfigError
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for scripts; progress goes to stderr.")]
@@ -25,9 +28,13 @@ Track = Annotated[
     ),
 ]
 
+_TRIALS_KEPT = "finished trials are kept, and the same command goes on from there"
+
 
 def run(
-    config: Annotated[Path, typer.Argument(help="An experiment, such as configs/quickstart.yaml.")],
+    config: Annotated[
+        Path, typer.Argument(help=f"A config file, or the name of a shipped one: {', '.join(shipped_configs())}.")
+    ],
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Any trial field, or datasets=PATH[,PATH].")
     ] = None,
@@ -62,6 +69,7 @@ def run(
     from bench.study import is_study
 
     check_runner(runner, ray_address)
+    config = find_config(config)
     if dry_run:
         refuse("--dry-run runs nothing", json=as_json, track=track)
     if is_benchmark(config):
@@ -116,16 +124,13 @@ def _run_trials(
         print_cells(plan, out or Path("results") / slug(plan.name), tell.console)
         return
     command = said_command(sys.argv[1:])
-    with Screen(tell.console, quiet=tell.quiet) as screen:
+    with keeping(_TRIALS_KEPT), Screen(tell.console, quiet=tell.quiet) as screen:
         prepared = prepare(plan, screen.tell, runs_here=runner == "local")
         store = Store(out or Path("results") / slug(plan.name))
         tell.tracking.begin(What(plan.name, "trials", command, store.folder))
-        try:
-            with open_place(runner, ray_address, ThisMachine(store.host_lock), screen.tell) as place:
-                done = tell.tracking.done(screen.done)
-                results = run_all(prepared, plan, store, screen.tell, done, place=place, retry=retry)
-        except KeyboardInterrupt:
-            raise _stopped(tell, "finished trials are kept, and the same command goes on from there") from None
+        with open_place(runner, ray_address, ThisMachine(store.host_lock), screen.tell) as place:
+            done = tell.tracking.done(screen.done)
+            results = run_all(prepared, plan, store, screen.tell, done, place=place, retry=retry)
         ran = zip(prepared, results, strict=True)
         lost = collect(ran, results, store, plan.base, screen.tell, with_texts=tell.with_texts)
         screen.tell("write the report", 0, 0)
@@ -143,15 +148,13 @@ def _run_benchmark(config: Path, overrides: list[str], out: Path | None, tell: T
         if not tell.quiet:
             tell.console.print(line, highlight=False, markup=False)
 
-    try:
+    with keeping("what was measured so far is in engines.json of the results folder"):
         outcome, report = run_benchmark(config, overrides, out, said_command(sys.argv[1:]), say)
-    except KeyboardInterrupt:
-        raise _stopped(tell, "what was measured so far is in engines.json of the results folder") from None
     if tell.as_json:
         print_json(benchmark_document(outcome, report))
     elif not tell.quiet:
         print_outcome(outcome, tell.console)
-        tell.console.print(f"Report: {report}", soft_wrap=True, highlight=False)
+        tell.console.print(f"Report: {report}", soft_wrap=True, highlight=False, markup=False)
     if any(engine.fate == "failed" for engine in outcome.engines):
         raise typer.Exit(1)
 
@@ -178,12 +181,9 @@ def _run_claims(
         return
     command = said_command(sys.argv[1:])
     store = Store(folder)
-    with Screen(tell.console, quiet=tell.quiet) as screen:
+    with keeping(_TRIALS_KEPT), Screen(tell.console, quiet=tell.quiet) as screen:
         tell.tracking.begin(What(file.name, "claims", command, folder))
-        try:
-            tried = put_to_test(file, store, screen.tell, tell.tracking.done(screen.done), retry=retry)
-        except KeyboardInterrupt:
-            raise _stopped(tell, "finished trials are kept, and the same command goes on from there") from None
+        tried = put_to_test(file, store, screen.tell, tell.tracking.done(screen.done), retry=retry)
         ran = zip(tried.items, tried.results, strict=True)
         lost = collect(ran, tried.results, store, file.base, screen.tell, with_texts=tell.with_texts)
         screen.tell("write the report", 0, 0)
@@ -209,28 +209,21 @@ def _run_study(
         print_plan(file, folder, tell.console)
         return
     command = said_command(sys.argv[1:])
-    with Screen(tell.console, quiet=tell.quiet) as screen:
+    with (
+        keeping("finished arms are kept, and the same command goes on from there"),
+        Screen(tell.console, quiet=tell.quiet) as screen,
+    ):
         inputs = find_inputs(file, screen.tell)
         store = Store(folder)
         if not tell.quiet:
             say_what_comes(file, inputs, store, tell.console)
         tell.tracking.begin(What(file.name, "study", command, folder))
-        try:
-            studied = run_study(file, inputs, store, screen.tell, tell.tracking.done(screen.done), retry=retry)
-        except KeyboardInterrupt:
-            raise _stopped(tell, "finished arms are kept, and the same command goes on from there") from None
+        studied = run_study(file, inputs, store, screen.tell, tell.tracking.done(screen.done), retry=retry)
         studied = studied if tell.with_texts else studied.without_texts()
         lost = collect_study(inputs, studied, file, store, screen.tell, with_texts=tell.with_texts)
         screen.tell("write the report", 0, 0)
         page = publish_study(store, studied, file.text, command, language=tell.language)
     _end(tell, Outcome(studied.results, page, command, study=studied.study), lost)
-
-
-def _stopped(tell: Telling, what_is_kept: str) -> typer.Exit:
-    """Say so, to the tracker too; what to raise."""
-    print(f"stopped; {what_is_kept}", file=sys.stderr)
-    tell.tracking.end("stopped")
-    return typer.Exit(130)
 
 
 def _end(tell: Telling, found: Outcome, lost: Sequence[str], faults: Sequence[str] = ()) -> None:
@@ -239,8 +232,8 @@ def _end(tell: Telling, found: Outcome, lost: Sequence[str], faults: Sequence[st
     tell.outcome(found)
     tell.track_end(found, failed=failed)
     for line in lost:
-        print(f"note: {line}", file=sys.stderr)
+        print(f"note: {printable(line)}", file=sys.stderr)
     for fault in faults:
-        print(f"error: {fault}", file=sys.stderr)
+        print(f"error: {printable(fault)}", file=sys.stderr)
     if failed:
         raise typer.Exit(1)

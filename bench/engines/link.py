@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import queue
-import subprocess
+import os
 import sys
-import threading
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,8 +15,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from bench.engines.results import Fate
-from bench.engines.worker import Job
+from bench.engines.worker import QUIT, Job
 from bench.machine.limits import fate_of_exit, oom_kills
+from bench.machine.processes import Spawned
+from bench.secrets import redacted
 
 # -P: the folder `datasets` beside a config must not be taken for the Hugging Face package of that name
 COMMAND = (sys.executable, "-P", "-m", "bench.engines.worker")
@@ -44,17 +45,8 @@ class Link:
         self._kills_before = oom_kills()
         path = folder / f"{log.stem}.json"
         path.write_bytes(TypeAdapter(Job).dump_json(job))
-        self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         with log.open("ab") as stderr:
-            self._process = subprocess.Popen(
-                [*COMMAND, str(path)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-                encoding="utf-8",
-            )
-        threading.Thread(target=self._listen, daemon=True).start()
+            self._worker = Spawned([*COMMAND, str(path)], stderr)
 
     def __enter__(self) -> Link:
         return self
@@ -66,53 +58,42 @@ class Link:
 
     @property
     def alive(self) -> bool:
-        return self._process.poll() is None
+        return self._worker.alive
 
     def ask(self, do: str, **rest: Any) -> Mapping[str, Any]:
         """The worker's answer. Raises Lost when it says no, is over the limit (and then stopped), or ends."""
         try:
-            if self._process.stdin is None:
-                raise BrokenPipeError
-            self._process.stdin.write(json.dumps({"do": do, **rest}) + "\n")
-            self._process.stdin.flush()
+            self._worker.say(json.dumps({"do": do, **rest}))
         except OSError:
             raise self._ended() from None
         try:
-            line = self._answers.get(timeout=self.time_limit_s)
-        except queue.Empty:
-            self._process.kill()
+            line = self._worker.hear(time.monotonic() + self.time_limit_s)
+        except TimeoutError:
+            self._worker.end()
             raise Lost("timeout", f"`{do}` took over {self.time_limit_s:g} s, the limit; it was stopped") from None
+        except BaseException:  # an interrupt: nobody waits for the answer
+            self._worker.end()
+            raise
         if line is None:
             raise self._ended()
         answer = json.loads(line)
         if "ok" not in answer:
-            raise Lost(answer["fate"], answer["message"])
+            raise Lost(answer["fate"], redacted(str(answer["message"]), os.environ))
         found: Mapping[str, Any] = answer["ok"]
         return found
 
     def close(self) -> None:
         """End the process: politely, then not."""
-        if self._process.stdin is not None:
-            with contextlib.suppress(OSError):
-                self._process.stdin.close()
-        try:
-            self._process.wait(QUIT_S)
-        except BaseException:  # a second interrupt, too, must leave no process behind
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-
-    def _listen(self) -> None:
-        with contextlib.suppress(ValueError):  # closed while listening
-            for line in self._process.stdout or ():
-                self._answers.put(line)
-        self._answers.put(None)
+        with suppress(OSError):
+            self._worker.say(QUIT)
+        self._worker.hang_up(QUIT_S)
+        with suppress(OSError):
+            self.log.write_bytes(redacted(self.log.read_bytes(), os.environ))
 
     def _ended(self) -> Lost:
-        code = self._process.wait()
+        code = self._worker.end()
         tail = self.log.read_bytes()[-_LOG_TAIL_BYTES:].decode("utf-8", "replace")
         status, message = fate_of_exit(code, tail, self._kills_before, oom_kills())
         if status == "oom":
             return Lost("oom", message)
-        return Lost("failed", f"{message} ({self.log})")
+        return Lost("failed", f"{redacted(message, os.environ)} ({self.log})")

@@ -6,7 +6,6 @@ minutes apart at most, so the drift of a machine falls on all of them, and compa
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
@@ -20,6 +19,7 @@ from bench.engines.search import best, search
 from bench.engines.worker import Job
 from bench.machine.flops import ModelShape
 from bench.machine.peak import PeakSample
+from bench.machine.work_folder import work_folder
 from bench.store import slug
 from bench.types import Request, Trial, Work
 
@@ -53,8 +53,8 @@ class Course:
 
 def run_race(course: Course, outcome: Outcome, tell: Tell, keep: Keep) -> Outcome:
     """Reference scores, the search for batch sizes, then the rounds. Engines that fail stay in the outcome."""
-    with tempfile.TemporaryDirectory(prefix="rerankbench-") as name, ExitStack() as stack:
-        stable = _Stable(course, Path(name))
+    with work_folder() as folder, ExitStack() as stack:
+        stable = _Stable(course, folder)
         peak = stack.enter_context(closing(_Runner(stable, Entrant(PEAK, course.reference.trial, ({},)))))
         outcome = _facts(peak, outcome)
         if course.benchmark.check_scores:

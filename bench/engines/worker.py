@@ -1,7 +1,8 @@
 """The process of one engine: ``python -P -m bench.engines.worker JOB.json``.
 
 It stays alive between its turns and does nothing then: it waits for a line on stdin. Commands and answers are one JSON
-object per line; what libraries print goes to stderr, which the parent keeps as the engine's log.
+object per line; what libraries print goes to stderr, which the parent keeps as the engine's log. A line ``quit`` lets
+it end by itself. Where stdin ends without it, the parent is gone, and so is this process, in the middle of anything.
 
     {"do": "load", "setting": {"batch_size": 8}}   load the engine, or load it anew
     {"do": "score", "part": n, "times": 1}         score the first n pairs (null: all)
@@ -15,13 +16,15 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from pydantic import TypeAdapter
 
@@ -31,7 +34,12 @@ from bench.engines.results import Fate
 from bench.engines.workload import part
 from bench.machine.flops import ModelShape
 from bench.machine.limits import is_out_of_memory
+from bench.machine.processes import own_channels, vanish
 from bench.types import Request, RerankBenchError, Trial
+
+QUIT = "quit"
+_TO_END_S = 60.0
+"""Within which a process that was asked to end has done so; its parent does not wait as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +149,23 @@ def _fault(fate: Fate, message: str) -> dict[str, Any]:
 
 
 def main(path: Path) -> None:
-    answers, sys.stdout = sys.stdout, sys.stderr  # stray prints must not reach the parent
+    heard, answers = own_channels()
+    commands: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(heard, commands, path.parent), daemon=True).start()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     worker = Worker(TypeAdapter(Job).validate_json(path.read_bytes()))
-    for line in sys.stdin:
+    while (line := commands.get().strip()) != QUIT:
         print(json.dumps(worker.answer(json.loads(line))), file=answers, flush=True)
+
+
+def _listen(heard: TextIO, commands: queue.SimpleQueue[str], folder: Path) -> None:
+    for line in heard:
+        commands.put(line)
+        if line.strip() == QUIT:
+            time.sleep(_TO_END_S)
+    vanish(folder)
 
 
 if __name__ == "__main__":

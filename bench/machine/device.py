@@ -27,6 +27,8 @@ PACKAGES = (
     "bm25s",
     "ranx",
     "numpy",
+    "rjieba",
+    "PyStemmer",
 )
 OPTIONAL = ("vllm", "torchao", "flash-attn")
 """Packages that make the numbers of the trials that ask for them."""
@@ -189,9 +191,18 @@ def _cpu_name() -> str:
 
 
 def _git_commit() -> str | None:
-    """The commit this code stands at, with ``+changes`` when files differ from it; None outside a checkout."""
+    """The commit this code stands at, with ``+changes`` when files differ from it; None outside a checkout.
+
+    A package that is installed below somebody else's checkout is none of theirs: its files must be tracked.
+    """
     here = Path(__file__).resolve().parent.parent
     try:
+        subprocess.run(
+            ["git", "-C", str(here), "ls-files", "--error-unmatch", "types.py"],
+            capture_output=True,
+            timeout=5,
+            check=True,
+        )
         commit = subprocess.run(
             ["git", "-C", str(here), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True
         ).stdout.strip()

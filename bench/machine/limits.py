@@ -15,7 +15,10 @@ from pathlib import Path
 from bench.types import ConfigError, RerankBenchError, Status
 
 SIGABRT, SIGKILL, SIGSEGV = 6, 9, 11
-NAMES = {2: "SIGINT", SIGABRT: "SIGABRT", 7: "SIGBUS", SIGKILL: "SIGKILL", SIGSEGV: "SIGSEGV", 15: "SIGTERM"}
+NAMES = {
+    1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", SIGABRT: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE",
+    SIGKILL: "SIGKILL", SIGSEGV: "SIGSEGV", 13: "SIGPIPE", 15: "SIGTERM", 24: "SIGXCPU",
+}  # fmt: skip
 """By number, because not every system's ``signal`` knows them all."""
 LAST_LINES = 30
 """Of a log, in which an allocation failure is taken for the cause of the end."""

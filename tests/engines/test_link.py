@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
 import pytest
 
 from bench.engines import link as links
@@ -65,7 +64,7 @@ def test_a_killed_process_ran_out_of_memory_if_the_kernel_says_so(
     monkeypatch.setattr("bench.engines.link.oom_kills", lambda: next(counts))
     with start(tmp_path) as link:
         link.ask("load", setting={})
-        psutil.Process(link._process.pid).kill()
+        link._worker.process.kill()
         with pytest.raises(Lost, match="SIGKILL") as lost:
             link.ask("score", part=None)
         assert lost.value.fate == fate
@@ -87,8 +86,6 @@ def test_leaving_ends_even_a_busy_process(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(KeyboardInterrupt), start(tmp_path, "sleepy") as link:
         link.ask("load", setting={})
         link.ask("score", part=None)
-        assert link._process.stdin is not None
-        link._process.stdin.write('{"do": "score", "part": null}\n')
-        link._process.stdin.flush()
+        link._worker.say('{"do": "score", "part": null}')
         raise KeyboardInterrupt
     assert not link.alive
