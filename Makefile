@@ -4,6 +4,11 @@
 # make test-extras  the tests that need an optional package
 # make test-long  whole runs from the command line, killed runs, runs out of memory: tens of seconds each
 # make test-browser  the tests that open reports in Chromium, which must be installed
+# make soak    tests of minutes to hours: kills, full disks, fuzzing, an empty environment; RERANKBENCH_SOAK_SECONDS and
+#              RERANKBENCH_FUZZ_SECONDS say how long those of no fixed length go on
+# make test-python PYTHON=python3.13   the test suite on another interpreter, in an environment of its own
+# make audit   what is known of holes in the tested set; it needs an advisory service, and says so where there is none
+# make licences   LICENCES.md again, from the installed packages
 # make reports the published reports of the embedded set and of this CPU, made again (report-NAME: one of them)
 # make bench   every engine on one workload, in turns; leave the machine alone meanwhile (bench-gpu: on CUDA)
 # make check   formatting, lint, types
@@ -18,7 +23,8 @@ INSTALLED := .venv/.installed
 # Published under reports/ by `make reports`, each from the config of its name.
 REPORTS := quickstart instructions profile-cpu
 
-.PHONY: demo test test-slow test-extras bench bench-gpu test-long test-browser reports $(REPORTS:%=report-%) check format tracer assets clean
+.PHONY: demo test test-slow test-extras bench bench-gpu test-long test-browser test-python soak audit licences reports \
+  $(REPORTS:%=report-%) check format tracer assets clean
 
 demo: $(INSTALLED)
 	$(BIN)/rerankbench run configs/quickstart.yaml
@@ -32,6 +38,28 @@ test-long: $(INSTALLED)
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -P -m pytest -m slow
+
+soak: $(INSTALLED)
+	$(BIN)/python -P -m pytest -m soak tests
+
+# In .venv/python3.13 and the like, so that the environment which all else is run in stays as it is.
+OTHER = .venv/$(notdir $(PYTHON))
+test-python:
+	$(PYTHON) -m venv $(OTHER)
+	$(OTHER)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	OMP_NUM_THREADS=1 PYTHONSAFEPATH=1 $(OTHER)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+# pip-audit in an environment of its own: what it needs is no part of the tested set.
+audit: .venv/audit/.installed
+	@.venv/audit/bin/python -P tests/audit.py constraints.txt
+
+.venv/audit/.installed: $(INSTALLED)
+	$(BIN)/python -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9'
+	@touch $@
+
+licences: $(INSTALLED) .extras/.installed
+	$(BIN)/python -P tests/licences.py
 
 # What needs an optional package, beside the environment rather than in it: torchao slows down every start of transformers.
 QUANTISATION := torchao
