@@ -8,9 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from bench.cli import main
 
+settings.register_profile("whatever the machine does", deadline=None)
+settings.load_profile("whatever the machine does")
 ROOT = Path(__file__).resolve().parent.parent
 
 

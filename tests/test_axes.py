@@ -131,6 +131,12 @@ def test_scenarios_in_another_order_are_the_same_trial() -> None:
 # ------------------------------------------------------------------------------------------------------- devices
 
 
+@pytest.mark.parametrize("value", [{"h": 1}, [["cpu"]], None, 3, ["cpu", {}]])
+def test_a_device_that_is_no_text_is_one_of_our_errors(value: Any) -> None:
+    with pytest.raises(ConfigError, match="device"):
+        swept(axes={"device": value})
+
+
 @pytest.mark.parametrize("where", ["trial", "axes", "pipeline", "include", "forced"])
 def test_all_is_every_device_of_this_machine_wherever_it_is_said(where: str) -> None:
     said = {"device": "all"}

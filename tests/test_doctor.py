@@ -201,7 +201,7 @@ def test_trap_weights_that_are_not_numbers(tmp_path: Path) -> None:
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     examined = examine(Patient(setup(reranker=str(folder))), checks=(*CHECKS[:2], precision, finite))
     assert failures(examined) == {"precision", "finite"}
-    assert "ScoreError" in measured(examined, "finite")
+    assert "NotFiniteError" in measured(examined, "finite")
 
 
 def test_trap_scores_that_are_not_numbers_and_that_nobody_refuses() -> None:

@@ -226,4 +226,4 @@ def test_scenarios_that_are_none(scenarios: Any) -> None:
 def test_only_what_was_added_may_be_unsaid() -> None:
     """A field that is left out where it is None was never in older ids; any other field is in all of them."""
     always = {each.name for each in fields(Trial)} - set(Trial("set", "P").said)
-    assert always == {"candidates", "instruction_field"}
+    assert always == {"candidates", "instruction_field", "trust_remote_code"}

@@ -20,7 +20,7 @@ from bench.types import RerankBenchError, Trial
 
 READMES = ("README.md", "README.zh.md")
 NEEDS_A_HUB_OR_A_NETWORK = re.compile(r"configs/qwen3\.yaml|^make |pip install|-m venv|datasets get |card:")
-TAKES_MINUTES = re.compile(r"configs/claims/")
+TAKES_MINUTES = re.compile(r"configs/claims/|run quickstart ")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 

@@ -79,8 +79,8 @@ def test_what_cannot_be_counted_has_a_reason(changes: dict[str, Any], said: str)
     [
         ('{"model_type": "bert"}', "type bert are not counted, only of qwen2, qwen3"),
         ('{"model_type": "qwen3"}', "cannot be read from its config.json"),
-        ("[]", "cannot be read from its config.json"),
-        ("{", "cannot be read from its config.json"),
+        ("[]", "is not a JSON object"),
+        ("{", "cannot be read as JSON"),
     ],
 )
 def test_a_model_of_another_family(root: Path, tmp_path: Path, config: str, said: str) -> None:

@@ -265,7 +265,7 @@ def test_the_page_follows_a_run_from_its_first_trial_to_its_end(
         assert not state()["finished"]
         (store.folder / "trials" / "broken.json").write_text("{")
         status, _, said = ask(port, "/report")
-        assert status == 503 and b"broken.json is not a readable trial result" in said
+        assert status == 503 and b"broken.json is damaged" in said
         made.shutdown()
     assert pages == [0, 1, 3, 5]  # a page that nothing has changed is not made again
     assert len(set(versions)) == 6

@@ -178,6 +178,9 @@ def _values(name: str, value: Any, where: str, devices: Sequence[str]) -> tuple[
             raise ConfigError(f"{where}: {name} has {shown(each)} twice")
         seen.add(text)
     if name == "device":
+        for each in given:
+            if not isinstance(each, str):
+                raise ConfigError(f"{where}: a device is a text such as cpu or cuda:0; given {shown(each)}")
         return tuple(dict.fromkeys(place for each in given for place in (devices if each == ALL else (each,))))
     return tuple(tuple(each) if isinstance(each, list) else each for each in given)
 

@@ -218,5 +218,5 @@ def test_a_missing_model_is_said_before_anything_runs(stand_ins: None, tmp_path:
 def test_a_broken_folder_is_said(stand_ins: None, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "engines.json").write_text("{}")
-    with pytest.raises(StoreError, match="not a readable benchmark"):
+    with pytest.raises(StoreError, match="damaged, or not a benchmark"):
         run(tmp_path, engines={"one": {"engine": "instant"}})
