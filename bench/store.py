@@ -84,7 +84,8 @@ class Store:
             return None
         try:
             data = _read(path)
-            if not is_sealed(data) and not _claims_a_seal(data):
+            if _is_older(data):
+                _RESULT.validate_json(data)
                 return None  # of an earlier version, which scored otherwise
             result = _RESULT.validate_json(opened(data))
             if result.trial.id != trial.id:
@@ -121,7 +122,8 @@ class Store:
             return None
         try:
             data = _read(path)
-            if not is_sealed(data) and not _claims_a_seal(data):
+            if _is_older(data):
+                _PASS.validate_json(data)
                 return None  # of an earlier version, which scored otherwise
             made = _PASS.validate_json(opened(data))
             if made.key != key:
@@ -293,17 +295,16 @@ def read_result(path: Path) -> TrialResult:
     """A stored result, only looked at. Raises StoreError for one that is not there, or is not what was written."""
     try:
         data = _read(path)
-        older = not is_sealed(data) and not _claims_a_seal(data)
-        return _RESULT.validate_json(data if older else opened(data))
+        return _RESULT.validate_json(data if _is_older(data) else opened(data))
     except FileNotFoundError as error:
         raise StoreError(f"{path} is gone; run its config into this folder again") from error
     except ValueError as error:
         raise _damaged(path, error) from error
 
 
-def _claims_a_seal(data: bytes) -> bool:
-    """Whether a result or pass without a seal is one of those that are written with one."""
-    return b'"checksums"' in data
+def _is_older(data: bytes) -> bool:
+    """Whether a result or pass is of a version that sealed none; those that are written with a seal tell checksums."""
+    return not is_sealed(data) and b'"checksums"' not in data
 
 
 def _read(path: Path) -> bytes:

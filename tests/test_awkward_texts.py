@@ -195,7 +195,7 @@ def test_a_document_of_a_megabyte_is_cut_and_counted(engine: Any) -> None:
         assert scored.scores[0][1] == pytest.approx(scored.scores[0][2], abs=1e-4)
 
 
-@pytest.mark.long
+@pytest.mark.soak
 def test_ten_thousand_candidates_are_scored_each_in_its_place() -> None:
     for name in ("packed", "transformers"):
         loaded = load_reranker(Trial("set", "P", reranker=RERANKER, engine=name, batch_size=64), "cpu", "fp32")

@@ -78,6 +78,7 @@ def test_three_kills_change_nothing(small_set: Path, tmp_path: Path, config_text
     assert {name: after[name] for name in finished} == finished  # what was finished was not run again
 
 
+@pytest.mark.soak
 def test_two_runs_in_one_folder_do_not_damage_each_other(small_set: Path, tmp_path: Path) -> None:
     config = tmp_path / "sweep.yaml"
     config.write_text(BM25)

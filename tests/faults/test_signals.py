@@ -329,12 +329,16 @@ def stopped(
     return str(said)
 
 
+def _how_long(kind: str, name: str) -> Any:
+    return pytest.mark.soak if kind == "engines" and name != "SIGTERM" else pytest.mark.long
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "whom"),
     [
         ("run", "SIGTERM", "group"),
         *(
-            pytest.param(kind, name, whom, marks=pytest.mark.long)
+            pytest.param(kind, name, whom, marks=_how_long(kind, name))
             for kind in RUNS
             for name in SIGNALS
             for whom in ("group", "alone")

@@ -109,7 +109,7 @@ def crowd(runs: Any, tmp_path: Path) -> Any:
             process.communicate()
 
 
-@pytest.mark.parametrize("several", [2, 4])
+@pytest.mark.parametrize("several", [2, pytest.param(4, marks=pytest.mark.soak)])
 def test_runs_of_one_config_share_its_work(crowd: Crowd, expected: dict[str, bytes], several: int) -> None:
     config = crowd.config("all", BM25, BM25S, RERANKED)
     crowd.wait([crowd.begin(config) for _ in range(several)])
@@ -120,6 +120,7 @@ def test_runs_of_one_config_share_its_work(crowd: Crowd, expected: dict[str, byt
     assert max(jobs.values()) == 1, jobs
 
 
+@pytest.mark.soak
 def test_configs_that_overlap_share_what_they_have_in_common(crowd: Crowd, expected: dict[str, bytes]) -> None:
     one, other = crowd.config("one", BM25, RERANKED), crowd.config("other", RERANKED, BM25S)
     crowd.wait([crowd.begin(config) for config in (one, other, other, one)])
@@ -127,7 +128,7 @@ def test_configs_that_overlap_share_what_they_have_in_common(crowd: Crowd, expec
     assert max(crowd.jobs().values()) == 1, crowd.jobs()
 
 
-@pytest.mark.parametrize("moment", ["quality", "speed"])
+@pytest.mark.parametrize("moment", ["quality", pytest.param("speed", marks=pytest.mark.soak)])
 def test_one_that_is_killed_costs_its_own_trial_alone(crowd: Crowd, expected: dict[str, bytes], moment: str) -> None:
     """It holds the locks of a trial, of the quality pass in the first case, and of the machine."""
     config = crowd.config("all", BM25, BM25S, RERANKED)
@@ -153,6 +154,7 @@ def test_one_that_is_killed_costs_its_own_trial_alone(crowd: Crowd, expected: di
     assert max(jobs.values()) <= 2, jobs
 
 
+@pytest.mark.soak
 def test_reports_while_a_run_writes(crowd: Crowd, expected: dict[str, bytes]) -> None:
     """Each tells of what is finished by then, or in one line that nothing is."""
     config = crowd.config("all", BM25, BM25S, RERANKED)
