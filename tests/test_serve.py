@@ -190,6 +190,7 @@ def test_nonsense_does_no_harm(port: int, request_: bytes, capfd: pytest.Capture
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.long
 def test_slow_clients_keep_nobody_waiting_and_are_let_go(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fifty that begin a request and do not end it; each is let go once it has said nothing for a while."""
     monkeypatch.setattr("bench.serve.server.Handler.timeout", 0.5)

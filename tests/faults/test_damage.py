@@ -132,6 +132,7 @@ def test_what_lies_beside_a_result_is_written_again_and_nothing_is_run(
     assert len([line for line in done.stderr.splitlines() if "set aside" in line]) == len([*good.glob("runs/*")]) + 1
 
 
+@pytest.mark.long
 def test_who_only_reads_is_refused_and_moves_nothing(
     whole: tuple[Path, Path], tmp_path: Path, command: Callable[..., tuple[int, str, str]]
 ) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,12 +56,23 @@ def _folder(folder: Path) -> Any:
     return store
 
 
+@contextmanager
+def _untold() -> Iterator[None]:
+    """What is damaged is told in the log, a thousand times here."""
+    logger = logging.getLogger("bench.damage")
+    was, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = was
+
+
 def _changed(kind: str) -> Callable[[bytes, Path], None]:
+    @_untold()
     def read(data: bytes, folder: Path) -> None:
         from bench.store import read_result
         from bench.types import StoreError
 
-        logging.getLogger("bench").setLevel(logging.ERROR)
         store, (result, passed) = _folder(folder), _made()
         path = next(store.folder.glob(FILES[kind]))
         of_trial = next((store.folder / "trials").glob("*.json"))
