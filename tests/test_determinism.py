@@ -133,7 +133,7 @@ def files(folder: Path, *patterns: str) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for each in patterns for path in folder.rglob(each)}
 
 
-@pytest.mark.long
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", ["claims", "study"])
 def test_rankings_and_judgements_are_the_same_bytes(twice: tuple[Path, Path], kind: str) -> None:
     one, other = (files(home / kind, "*.trec", "*.qrels", "ab.csv", "ab-queries.csv", "claims.csv") for home in twice)
@@ -141,7 +141,7 @@ def test_rankings_and_judgements_are_the_same_bytes(twice: tuple[Path, Path], ki
     assert [name for name in one if one[name] != other[name]] == []
 
 
-@pytest.mark.long
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", ["claims", "study"])
 def test_values_intervals_and_inputs_are_the_same_to_the_last_digit(twice: tuple[Path, Path], kind: str) -> None:
     one, other = (files(home / kind, "trials/*.json") for home in twice)
@@ -153,7 +153,7 @@ def test_values_intervals_and_inputs_are_the_same_to_the_last_digit(twice: tuple
         assert first["quality"]["per_query"]
 
 
-@pytest.mark.long
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", ["claims", "study"])
 def test_tables_are_the_same_but_for_what_is_measured_anew(twice: tuple[Path, Path], kind: str) -> None:
     def table(home: Path) -> list[dict[str, str]]:
@@ -167,7 +167,7 @@ def test_tables_are_the_same_but_for_what_is_measured_anew(twice: tuple[Path, Pa
     assert one == other and {"ndcg@10", "ndcg@10_low", "ceiling", "widest_tie_range"} <= one[0].keys()
 
 
-@pytest.mark.long
+@pytest.mark.soak
 def test_what_a_study_and_a_claims_file_found_is_the_same(twice: tuple[Path, Path]) -> None:
     one, other = (json.loads((home / "study" / "ab.json").read_bytes()) for home in twice)
     for found in (one, other):

@@ -216,7 +216,7 @@ def checkouts(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     return quality(folder / "results")
 
 
-@pytest.mark.long
+@pytest.mark.soak
 def test_an_unpacked_wheel_runs_the_quickstart_outside_the_checkout(
     checkouts: dict[str, dict[str, str]], unpacked: Path, tmp_path: Path
 ) -> None:

@@ -358,8 +358,9 @@ def test_a_run_that_is_asked_to_stop_stops(
     assert not list((tmp_path / "out").rglob(".writing-*"))
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("name", SIGNALS)
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=pytest.mark.long if name == "SIGTERM" else pytest.mark.soak) for name in SIGNALS
+])  # fmt: skip
 def test_the_served_report_ends_when_it_is_asked_to(runs: Any, small_set: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "config.yaml").write_text(CONFIG, encoding="utf-8")
     env = runs.surroundings(tmp_path / "tmp")

@@ -128,7 +128,8 @@ def test_configs_that_overlap_share_what_they_have_in_common(crowd: Crowd, expec
     assert max(crowd.jobs().values()) == 1, crowd.jobs()
 
 
-@pytest.mark.parametrize("moment", ["quality", pytest.param("speed", marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("moment", ["quality", "speed"])
 def test_one_that_is_killed_costs_its_own_trial_alone(crowd: Crowd, expected: dict[str, bytes], moment: str) -> None:
     """It holds the locks of a trial, of the quality pass in the first case, and of the machine."""
     config = crowd.config("all", BM25, BM25S, RERANKED)
