@@ -72,6 +72,8 @@ def one_quiet_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+    for name in [name for name in sys.modules if name.startswith("transformers_modules")]:
+        del sys.modules[name]  # code that was trusted here; the doctor would find it in this process
 
 
 @pytest.fixture(autouse=True)
