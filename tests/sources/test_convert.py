@@ -57,6 +57,19 @@ def test_a_conversion_that_was_cut_off_is_made_again(open_entry: Open, tickets: 
     assert open_entry(tickets) == first
 
 
+@pytest.mark.parametrize("file", ["corpus.jsonl", "qrels/test.tsv", "conversion.json"])
+def test_a_converted_set_that_is_not_what_was_written_is_set_aside_and_made_again(
+    open_entry: Open, tickets: dict[str, Any], file: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = open_entry(tickets)
+    data = bytearray((first.path / file).read_bytes())
+    data[len(data) // 2] ^= 1
+    (first.path / file).write_bytes(data)
+    assert open_entry(tickets) == first
+    assert f"{first.path} is damaged" in caplog.text
+    assert (first.path.with_name(f"{first.path.name}.damaged") / file).read_bytes() == data, "set aside, not lost"
+
+
 def test_a_fault_leaves_nothing_behind(open_entry: Open, tickets: dict[str, Any], tmp_path: Path, cache: Path) -> None:
     judged = tmp_path / "judged.csv"
     text = judged.read_text(encoding="utf-8")
