@@ -4,8 +4,8 @@
 # make test-extras  the tests that need an optional package
 # make test-long  whole runs from the command line, killed runs, runs out of memory: tens of seconds each
 # make test-browser  the tests that open reports in Chromium, which must be installed
-# make soak    tests of minutes to hours: kills, full disks, fuzzing, an empty environment; RERANKBENCH_SOAK_SECONDS and
-#              RERANKBENCH_FUZZ_SECONDS say how long those of no fixed length go on
+# make soak    two hours on two cores: kills, full disks, fuzzing, an empty environment; each test tells what it came to.
+#              RERANKBENCH_SOAK_SECONDS and RERANKBENCH_FUZZ_SECONDS say how long those of no fixed length go on
 # make test-python PYTHON=python3.13   the test suite on another interpreter, in an environment of its own
 # make audit   what is known of holes in the tested set; it needs an advisory service, and says so where there is none
 # make licences   LICENCES.md again, from the installed packages
@@ -40,7 +40,7 @@ test-slow: $(INSTALLED)
 	$(BIN)/python -P -m pytest -m slow
 
 soak: $(INSTALLED)
-	$(BIN)/python -P -m pytest -m soak tests
+	OMP_NUM_THREADS=1 PYTHONSAFEPATH=1 $(BIN)/python -m pytest -n 2 --maxschedchunk 1 -m soak -rP --durations 30 tests
 
 # In .venv/python3.13 and the like, so that the environment which all else is run in stays as it is.
 OTHER = .venv/$(notdir $(PYTHON))

@@ -17,6 +17,11 @@ settings.load_profile("whatever the machine does")
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What goes on for half an hour begins first, so that nobody waits for it alone in the end."""
+    items.sort(key=lambda item: item.path.parent.name != "soak")
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The top folder of the checkout."""
