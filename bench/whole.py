@@ -8,6 +8,7 @@ by all who write; one who finds nobody else present removes what the dead have l
 from __future__ import annotations
 
 import fcntl
+import glob
 import logging
 import os
 import shutil
@@ -57,7 +58,7 @@ def folder_for(path: Path) -> Iterator[Path]:
     Where another process was faster, what it made stays. Raises OSError as the system says it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f"{UNFINISHED}{path.name}-") as held:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=_unfinished(path)) as held:
         made = Path(held) / "made"
         made.mkdir()
         yield made
@@ -103,8 +104,13 @@ class Presence:
 
 def remove_unfinished(path: Path) -> None:
     """Remove what was to become the folder ``path`` and never did. For whoever knows that nobody else makes it now."""
-    for left in path.parent.glob(f"{UNFINISHED}{path.name}-*"):
+    for left in path.parent.glob(f"{glob.escape(_unfinished(path))}*"):
         shutil.rmtree(left, ignore_errors=True)
+
+
+def _unfinished(folder: Path) -> str:
+    """What the name begins with under which it is made; short, for a name has an end."""
+    return f"{UNFINISHED}{folder.name[:40]}-"
 
 
 def _remove_all_unfinished(folder: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from array import array
 from collections.abc import Container, Sequence
 from pathlib import Path
@@ -17,6 +15,7 @@ from bench.data.notices import Tally
 from bench.data.records import read_records, refuse_repeated, text_field
 from bench.folders import cache_root
 from bench.types import Document, StoreError
+from bench.whole import Presence, replaced
 
 HELD_BYTES = 2**25
 """A corpus file of up to so many bytes, decompressed, is held in memory: 32 MiB, where each pass over it is short."""
@@ -91,19 +90,17 @@ def _decompressed(file: TextFile) -> Path:
                 if hashlib.file_digest(kept, "sha256").hexdigest() == file.checksum:
                     return path
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+        presence = Presence(path.parent, path.parent / "writers.lock")
         try:
             digest = hashlib.sha256()
-            with os.fdopen(descriptor, "wb") as copy, file.open() as stream:
+            with replaced(path) as copy, file.open() as stream:
                 while block := stream.read(BUFFER_BYTES):
                     digest.update(block)
                     copy.write(block)
-            if digest.hexdigest() != file.checksum:
-                raise file.error(CHANGED)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+                if digest.hexdigest() != file.checksum:
+                    raise file.error(CHANGED)
+        finally:
+            presence.leave()
     except OSError as error:
         raise StoreError(
             f"the corpus cannot be decompressed into {path.parent}: {error.strerror or error}. Free space, set "

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bench.data.card import CARD, Card
 from bench.data.qrels import HEADER
 from bench.types import Document, Query, StoreError
+from bench.whole import folder_for
 
 Judgement = tuple[str, str, int]
 """Query id, document id, grade."""
@@ -30,10 +30,8 @@ def write_beir(
     Raises StoreError where the disk does not take it.
     """
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name[:40]}.") as held:
-            made = Path(held) / "set"
-            (made / "qrels").mkdir(parents=True)
+        with folder_for(folder) as made:
+            (made / "qrels").mkdir()
             _write_lines(made / "corpus.jsonl", (_json(_id=d.id, title=d.title, text=d.text) for d in corpus))
             _write_lines(made / "queries.jsonl", (_query(query) for query in queries))
             for split, judgements in qrels.items():
@@ -42,7 +40,6 @@ def write_beir(
             (made / CARD).write_text(_toml(card), encoding="utf-8")
             if folder.exists():
                 shutil.rmtree(folder)
-            made.rename(folder)
     except OSError as error:
         raise StoreError(
             f"the set cannot be written to {folder}: {error.strerror or error}. Set RERANKBENCH_CACHE to a folder that "

@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.data.files import TextFile
 from bench.data.notices import Tally
+from bench.data.parquet import parquet_rows
 from bench.data.records import parse_object
 from bench.types import DataError
 
@@ -17,8 +18,6 @@ Row = Mapping[str, Any]
 
 ENDINGS = (".parquet", ".jsonl", ".jsonl.gz", ".tsv", ".tsv.gz")
 """The best first: where a repository has one table in several forms, that one is read."""
-
-_ROWS_AT_ONCE = 1024
 
 
 def ending(name: str) -> str | None:
@@ -34,15 +33,10 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 
 def _parquet(path: Path) -> Iterator[Row]:
-    import pyarrow
-    import pyarrow.parquet
-
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(_ROWS_AT_ONCE):
-                yield from batch.to_pylist()
-    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise DataError(f"not Parquet that can be read: {error}", path) from error
+        yield from parquet_rows(path)
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror or error}", path) from error
 
 
 def _json_lines(path: Path) -> Iterator[Row]:

@@ -31,7 +31,7 @@ from bench.sources.reranking import reranking_parts
 from bench.sources.spec import HubSpec, RerankingSpec, Spec, TableFile, TablesSpec, TrecSpec, spec_name
 from bench.sources.tabular import tabular_parts
 from bench.types import DataError, Notice, Progress, StoreError, canonical_json
-from bench.whole import damage, set_aside, write_atomically
+from bench.whole import damage, remove_unfinished, set_aside, write_atomically
 
 VERSION = 2
 """Of what conversion makes of a source; another one is converted anew."""
@@ -71,6 +71,7 @@ def _made_once(key: str, convert: Callable[[Path], None]) -> Converted:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f"{key}.lock")):
+            remove_unfinished(folder)
             if (folder / RECORD).exists() and (fault := _fault(folder)) is not None:
                 damage.warning("the converted set in %s is damaged (%s): set aside, and made anew", folder, fault)
                 set_aside(folder)

@@ -15,6 +15,7 @@ from typing import Any
 
 from bench.data.files import LONGEST_LINE
 from bench.data.notices import Tally
+from bench.data.parquet import column_names, parquet_rows
 from bench.data.records import parse_object
 from bench.reading import unknown
 from bench.sources.files import Place, text_lines, unreadable
@@ -24,7 +25,6 @@ from bench.types import DataError
 Row = dict[str, Any]
 """Column -> value; of a csv or tsv all values are text."""
 FORMATS = (".csv", ".tsv", ".jsonl", ".parquet")
-BATCH_ROWS = 1024
 
 
 def read_rows(
@@ -136,21 +136,9 @@ def _jsonl(path: Path, needed: Sequence[str], optional: Sequence[str], tally: Ta
 
 
 def _parquet(path: Path, columns: Sequence[str]) -> Iterator[tuple[Place, Row]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    number = 0
     try:
-        with pq.ParquetFile(path) as file:
-            _check_columns(Place(path, 1, True), columns, file.schema_arrow.names)
-            for batch in file.iter_batches(BATCH_ROWS, columns=list(dict.fromkeys(columns))):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield Place(path, number, True), row
-    except pa.ArrowException as error:
-        said = str(error).splitlines()[0]
-        raise DataError(f"cannot be read as parquet after row {number}: {said}", path) from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"a text after row {number} is not UTF-8", path) from error
+        _check_columns(Place(path, 1, True), columns, column_names(path))
+        for number, row in enumerate(parquet_rows(path, columns), start=1):
+            yield Place(path, number, True), row
     except OSError as error:
         raise unreadable(path, error) from error

@@ -19,6 +19,7 @@ from bench.data import check_dataset, contents_of, ids_of, load_dataset, read_co
 from bench.data.corpus import DiskCorpus
 from bench.data.ids import Ids, IdsBuilder
 from bench.types import DataError, Dataset, Document, StoreError
+from bench.whole import UNFINISHED
 
 DOCUMENTS = tuple(Document(f"d{n}", f"文 text {n}" * n, "" if n % 3 else f"title {n}") for n in range(30))
 
@@ -173,7 +174,7 @@ def test_a_compressed_corpus_is_decompressed_once(
     dataset = packed(folder)
     assert dataset == plain
     assert tuple(dataset.corpus) == DOCUMENTS
-    (copy,) = (tmp_path / "cache" / "corpora").iterdir()
+    (copy,) = (tmp_path / "cache" / "corpora").glob("*.jsonl")
     assert copy.stem == dataset.corpus.checksum  # type: ignore[attr-defined]
     made = copy.stat().st_mtime_ns
     unpacked: list[Path] = []
@@ -186,11 +187,18 @@ def test_a_compressed_corpus_is_decompressed_once(
 
 def test_a_damaged_copy_is_made_anew(folder: Path, tmp_path: Path) -> None:
     packed(folder)
-    (copy,) = (tmp_path / "cache" / "corpora").iterdir()
+    (copy,) = (tmp_path / "cache" / "corpora").glob("*.jsonl")
     whole = copy.read_bytes()
     copy.write_bytes(whole.replace(b"title 3", b"title 4"))
     assert tuple(load_dataset(folder).corpus) == DOCUMENTS
     assert copy.read_bytes() == whole
+
+
+def test_what_a_killed_process_was_decompressing_is_removed(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache" / "corpora").mkdir(parents=True)
+    (tmp_path / "cache" / "corpora" / f"{UNFINISHED}half").write_bytes(b"half")
+    packed(folder)
+    assert sorted(each.suffix for each in (tmp_path / "cache" / "corpora").iterdir()) == [".jsonl", ".lock"]
 
 
 def test_a_cache_that_cannot_be_written(folder: Path, tmp_path: Path) -> None:

@@ -252,7 +252,7 @@ NOT_A_SET: dict[str, tuple[str, Callable[[Any], dict[str, bytes]], str]] = {
     "no Parquet": (
         "mteb-retrieval",
         lambda kit: kit.beir() | {"corpus/corpus.parquet": b"PAR1 no"},
-        r"corpus\.parquet: not Parquet",
+        r"corpus\.parquet: cannot be read as parquet",
     ),
     "other columns": (
         "mteb-retrieval",

@@ -18,6 +18,7 @@ from bench.sources import check_set, default_split, open_set
 from bench.sources.open import find_set
 from bench.sources.spec import read_entry, spec_name
 from bench.types import ConfigError, DataError, Dataset, StoreError
+from bench.whole import UNFINISHED
 
 Open = Callable[[Mapping[str, Any]], Dataset]
 NAMED = {"name": "mine", "hf": {
@@ -54,7 +55,10 @@ def test_a_conversion_that_was_cut_off_is_made_again(open_entry: Open, tickets: 
     first = open_entry(tickets)
     (first.path / "conversion.json").unlink()
     (first.path / "corpus.jsonl").write_text("", encoding="utf-8")
+    half = first.path.with_name(f"{UNFINISHED}{first.path.name}-x1")
+    (half / "made").mkdir(parents=True)
     assert open_entry(tickets) == first
+    assert not half.exists()
 
 
 @pytest.mark.parametrize("file", ["corpus.jsonl", "qrels/test.tsv", "conversion.json"])
