@@ -105,6 +105,11 @@ def doubt_of_load(result: TrialResult) -> str | None:
     return f"the machine was busy before the run (load {load} on {cores} cores); measure times on an idle one"
 
 
+def times_are_doubted(result: TrialResult) -> bool:
+    """Whether a trial's times were taken unsteadily, or beside other work."""
+    return doubt_of_load(result) is not None or (result.cost is not None and bool(doubts_of_time(result.cost)))
+
+
 def _passes(n: int) -> str:
     return "1 pass" if n == 1 else f"{n} passes"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.derived import device, latency, no_quality
+from bench.machine.steadiness import times_are_doubted
 from bench.report import words
 from bench.report.groups import Group, conditions, full_label, pipelines, primary, settings, variants
 from bench.report.pairs import Pair, pair_of, paired
@@ -125,7 +126,7 @@ def _cost(pair: Pair) -> str:
     where = ""
     if device(pair.before) != device(pair.after):
         where = t(" (on {after} and {before})", after=device(pair.after), before=device(pair.before))
-    return t(
+    told = t(
         "At the 95th percentile a query takes {after} instead of {before}{where}, {times}; {memory}.",
         after=words.seconds(after),
         before=words.seconds(before),
@@ -133,6 +134,8 @@ def _cost(pair: Pair) -> str:
         times=words.times(after / before),
         memory=_memory(pair.before, pair.after),
     )
+    doubted = any(times_are_doubted(result) for result in (pair.before, pair.after))
+    return words.sentences((told, t("These times are in doubt: see the warnings.") if doubted else ""))
 
 
 def _memory(before: TrialResult, after: TrialResult) -> str:

@@ -42,6 +42,16 @@ def test_a_gain_is_stated_with_interval_p_value_and_cost(two):
         assert part in text
 
 
+def test_times_that_were_taken_unsteadily_or_beside_other_work_are_doubted_where_they_are_quoted(two):
+    told = "These times are in doubt: see the warnings."
+    dense, reranked = two(0.1)
+    assert told not in said([dense, reranked])["SciFact"]
+    unsteady = replace(reranked, cost=replace(reranked.cost, offline_s=(0.1, 0.2, 0.4)))
+    assert told in said([dense, unsteady])["SciFact"]
+    beside = replace(dense, environment={**dense.environment, "load_before": 3.0, "cores_logical": 2})
+    assert told in said([beside, reranked])["SciFact"]
+
+
 def test_a_loss_is_called_one(two):
     text = said(two(-0.1))["SciFact"]
     assert "Reranking lowers nDCG@10" in text and "−0.100" in text
