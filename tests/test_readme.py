@@ -36,6 +36,7 @@ def desk(root: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("readme", READMES)
 def test_every_shell_block_runs(root: Path, desk: Path, readme: str) -> None:
     """A block that both READMEs share is run once."""
