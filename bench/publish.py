@@ -12,7 +12,7 @@ from pydantic import ConfigDict, TypeAdapter
 from bench.claims.table import claims_csv
 from bench.claims.words import Ruling
 from bench.explorer.data import read_head
-from bench.finished import REPRODUCE, finished_run, found_by_run
+from bench.finished import REPRODUCE, digest, finished_run, found_by_run
 from bench.report.figures import figures
 from bench.report.html import render_html
 from bench.report.markdown import render_markdown
@@ -90,6 +90,7 @@ def _record(results: Sequence[TrialResult], config_text: str, command: str, foun
         "command": command,
         "config": config_text,
         "trials": [result.trial.id for result in results],
+        "inputs": {result.trial.id: digest(result.inputs) for result in results},
         "checksums": {name: sha256_of(payload) for name, payload in found.items()},
     }
     return sealed(json.dumps(facts, ensure_ascii=False, indent=1).encode())

@@ -23,6 +23,8 @@ _NAMES = re.compile(
     rf"(?:.*[^A-Z0-9])?(?:{_WORDS})S?|.*(?:PASSWORD|PASSWD|SECRET|TOKEN|(?:API|ACCESS)_?KEY)", re.IGNORECASE
 )
 """Names of what is secret: HF_TOKEN, RERANKBENCH_API_KEY, AWS_SECRET_ACCESS_KEY, PGPASSWORD, ``api_key``, ``sig``."""
+_WORKING_FOLDER = "PWD"
+"""A shell's variable, which is no password: no path of a message could be read."""
 _USER = re.compile(r"(?<![\w+.-])([A-Za-z][A-Za-z0-9+.-]*://)[^/\s\"'<>\\?#]*@")
 _BEHIND = r"\?(?:[^\s\"'<>\\]|\\[_*{}\[\]<>|#~$&!])*"
 """A query: what may follow an address in JSON, HTML and Markdown, where a backslash stands before some characters."""
@@ -65,7 +67,7 @@ def secret_values(environment: Mapping[str, str]) -> list[str]:
     found: set[str] = set()
     for name, held in environment.items():
         value = held.strip()
-        if len(value) >= SHORTEST and is_secret_name(name):
+        if len(value) >= SHORTEST and is_secret_name(name) and name != _WORKING_FOLDER:
             found |= {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
             found |= {quote(value, safe=""), quote(value), quote_plus(value), repr(value)[1:-1]}
             found |= {line for line in map(str.strip, value.splitlines()) if len(line) >= SHORTEST}

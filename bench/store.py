@@ -40,6 +40,8 @@ from bench.whole import Presence, damage, set_aside, write_atomically
 _RESULT = TypeAdapter(TrialResult)
 _PASS = TypeAdapter(QualityPass)
 _RUNS = ("run", "first_stage")
+_OWN_FILE = re.compile(r"(?:runs|qrels)/(?!\.)[^/\\\0]+")
+"""What a result may name: its rankings and judgements, in the folders of these."""
 LASTING = ("oom", "timeout")
 """Outcomes that are results: they are not tried again unless that is asked for."""
 
@@ -87,7 +89,7 @@ class Store:
             if _is_older(data):
                 _RESULT.validate_json(data)
                 return None  # of an earlier version, which scored otherwise
-            result = _RESULT.validate_json(opened(data))
+            result = _with_files_of_its_own(_RESULT.validate_json(opened(data)))
             if result.trial.id != trial.id:
                 raise DamagedError("it is the result of another trial")
         except ValueError as error:
@@ -167,7 +169,7 @@ class Store:
         try:
             facts = json.loads(opened(_read(path)))
             return int(facts["largest_batch_size"]) if facts["inputs"] == dict(inputs) else None
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             _aside(path, error)
             return None
 
@@ -176,15 +178,22 @@ class Store:
         found = [read_result(path) for path in sorted((self.folder / "trials").glob("*.json"))]
         return tuple(sorted(found, key=lambda result: result.started_at))
 
-    def write_run(self, trial: Trial, dataset: str, key: str, run: Run, suffix: str = "") -> tuple[str, str]:
-        """Write a run as TREC lines; returns its path in the folder, and its checksum.
+    def write_run(
+        self, trial: Trial, dataset: str, key: str, run: Run, first_stage: Run | None = None
+    ) -> tuple[str, dict[str, str]]:
+        """Write a run as TREC lines, and that of its first stage beside it; returns the run's path in the folder, and
+        the checksum of each file.
 
-        Trials of one quality key and depth share it.
+        Trials of one quality key and depth share them, as long as they are the same: a pass that was made anew may
+        differ in the last digit, and its rankings lie beside those that older results name.
         """
-        name = f"runs/{slug(dataset)}.{slug(trial.pipeline)}.{key}-{trial.depth}{suffix}.trec"
-        payload = format_run(run, slug(trial.pipeline)).encode()
-        self.write(name, payload)
-        return name, sha256_of(payload)
+        runs = {"": run} if first_stage is None else {"": run, ".first-stage": first_stage}
+        payloads = {suffix: format_run(each, slug(trial.pipeline)).encode() for suffix, each in runs.items()}
+        digest = sha256_of(b"".join(payloads.values()))[:8]
+        stem = f"runs/{slug(dataset)}.{slug(trial.pipeline)}.{key}-{trial.depth}.{digest}"
+        for suffix, payload in payloads.items():
+            self.write(f"{stem}{suffix}.trec", payload)
+        return f"{stem}.trec", {f"{stem}{suffix}.trec": sha256_of(payload) for suffix, payload in payloads.items()}
 
     def read_run(self, name: str, result: TrialResult) -> Run:
         """A ranking of that result. Raises StoreError for one that is not there, or is not what was written."""
@@ -295,11 +304,19 @@ def read_result(path: Path) -> TrialResult:
     """A stored result, only looked at. Raises StoreError for one that is not there, or is not what was written."""
     try:
         data = _read(path)
-        return _RESULT.validate_json(data if _is_older(data) else opened(data))
+        return _with_files_of_its_own(_RESULT.validate_json(data if _is_older(data) else opened(data)))
     except FileNotFoundError as error:
         raise StoreError(f"{path} is gone; run its config into this folder again") from error
     except ValueError as error:
         raise _damaged(path, error) from error
+
+
+def _with_files_of_its_own(result: TrialResult) -> TrialResult:
+    """The same. A seal is no signature: raises DamagedError where the files that it names lie anywhere else."""
+    for name in (*result.checksums, *([] if result.run_file is None else [result.run_file])):
+        if not _OWN_FILE.fullmatch(name):
+            raise DamagedError(f"it names {name!r}, which is no file of a run")
+    return result
 
 
 def _is_older(data: bytes) -> bool:

@@ -80,7 +80,7 @@ class Workshop:
     def _settled(self, asked: Prepared) -> tuple[TrialResult, bool]:
         """The result, written to the store, and whether it was there before."""
         item, fault = self._with_batch_that_fits(asked)
-        result = fault or self.store.find(item.trial, item.inputs, retry=self.retry)
+        result = stored = fault or self.store.find(item.trial, item.inputs, retry=self.retry)
         if result is not None and fault is None:
             result = self._mended(item, result)
         found = result is not None and fault is None
@@ -89,7 +89,7 @@ class Workshop:
         if result.quality is not None and item.dataset is not None:
             name, checksum = self.store.write_qrels(result.trial, result.dataset, item.dataset.qrels)
             result = replace(result, checksums={**result.checksums, name: checksum})
-        if not found:
+        if not found or result != stored:
             self.store.write_result(result)
         if result.status == "oom" and result.implied_by is None:
             self.too_large.append(result)
@@ -250,19 +250,24 @@ class Workshop:
 
     def _with_runs(self, dataset: Dataset, result: TrialResult, made: QualityPass) -> TrialResult:
         """The result with its rankings written, and their names and checksums in it."""
-        trial, key = result.trial, made.key
-        kept = [self.store.write_run(trial, dataset.name, key, at_depth(made.run, made.first_stage, trial.depth))]
+        trial = result.trial
+        run, first_stage = at_depth(made.run, made.first_stage, trial.depth), None
         if trial.reranker is not None:
-            cut = {query_id: ranking[: trial.depth] for query_id, ranking in made.first_stage.items()}
-            kept.append(self.store.write_run(trial, dataset.name, key, cut, ".first-stage"))
-        return replace(result, run_file=kept[0][0], checksums={**result.checksums, **dict(kept)})
+            first_stage = {query_id: ranking[: trial.depth] for query_id, ranking in made.first_stage.items()}
+        name, written = self.store.write_run(trial, dataset.name, made.key, run, first_stage)
+        kept = {name: checksum for name, checksum in result.checksums.items() if not name.startswith("runs/")}
+        return replace(result, run_file=name, checksums={**kept, **written})
 
     def _mended(self, item: Prepared, result: TrialResult) -> TrialResult | None:
-        """A found result whose rankings are there; where one was not, from its quality pass, or None without it."""
+        """A found result whose rankings are there. One that is gone is written from its quality pass; where that has
+        been made anew since, with other scores, the result is too: None."""
         if item.dataset is None or not self.store.lacks(result):
             return result
         made = self.store.find_quality(quality_key(item.trial), item.inputs, item.trial.depth)
-        return None if made is None else self._with_runs(item.dataset, result, made)
+        if made is None:
+            return None
+        mended = self._with_runs(item.dataset, result, made)
+        return mended if {*mended.checksums.values()} == {*result.checksums.values()} else None
 
     def _with_batch_that_fits(self, item: Prepared) -> tuple[Prepared, TrialResult | None]:
         """The trial with ``batch_size: max`` replaced by the largest that fits; or the result that none does."""

@@ -61,6 +61,12 @@ def test_what_is_called_otherwise_is_no_secret(name: str) -> None:
     assert redacted("a long value", {name: "a long value"}) == "a long value"
 
 
+def test_the_working_folder_is_none() -> None:
+    """Every shell exports it, and no message could name a file."""
+    assert redacted("/home/me/project/a.yaml", {"PWD": "/home/me/project"}) == "/home/me/project/a.yaml"
+    assert redacted("/home/me/project", {"DB_PWD": "/home/me/project"}) == "***"
+
+
 def test_a_short_value_stands_in_texts_by_chance() -> None:
     assert redacted("1234567 12345678", {"A_TOKEN": "1234567", "B_TOKEN": ""}) == "1234567 12345678"
     assert redacted("1234567 12345678", {"A_TOKEN": "12345678"}) == "1234567 ***"

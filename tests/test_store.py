@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.store import Store, format_qrels, format_run, parse_qrels, parse_run, slug, write_atomically
+from bench.store import Store, format_qrels, format_run, parse_qrels, parse_run, read_result, slug, write_atomically
 from bench.types import Cost, Interval, Quality, StoreError, Trial, TrialResult, Work, rank
 
 COST = Cost(0.1, None, (0.01, 0.02), {"search": (0.01, 0.02)}, (0.5,), 2, None, 1, 2, None, None, Work(1, 2))
@@ -49,8 +50,39 @@ def test_run_files_bring_every_score_back_exactly(scored: dict[str, dict[str, fl
 
 def test_run_files_are_what_trec_tools_read(tmp_path: Path) -> None:
     name, _ = Store(tmp_path).write_run(RESULT.trial, "Set A", "key", {"q1": rank([("d1", 0.5), ("d2", 0.25)])})
-    assert name == "runs/set-a.三-stages.key-100.trec"
+    assert re.fullmatch(r"runs/set-a\.三-stages\.key-100\.[0-9a-f]{8}\.trec", name)
     assert (tmp_path / name).read_text() == "q1 Q0 d1 1 0.5 三-stages\nq1 Q0 d2 2 0.25 三-stages\n"
+
+
+def test_rankings_of_a_pass_that_was_made_anew_lie_beside_the_old_ones(tmp_path: Path) -> None:
+    """A deeper pass scores the same pairs in other batches: what differs in the last digit is another file."""
+    store, first = Store(tmp_path), {"q1": rank([("d1", 3.0)])}
+    written = [
+        store.write_run(RESULT.trial, "s", "key", {"q1": rank([("d1", score)])}, first)
+        for score in (0.5, 0.5, 0.5000001)
+    ]
+    assert written[0] == written[1]
+    assert not {*written[0][1]} & {*written[2][1]}
+    for name, checksums in written:
+        assert {*checksums} == {name, name.replace(".trec", ".first-stage.trec")}
+        assert not store.lacks(replace(RESULT, run_file=name, checksums=checksums))
+
+
+@pytest.mark.parametrize(
+    "name", ["runs/../../victim", "../victim", "/etc/passwd", "runs/..", "runs/a/b", "trials/x", ""]
+)
+def test_a_result_that_names_files_of_others_moves_none_of_them(tmp_path: Path, name: str) -> None:
+    """Anybody can seal a result."""
+    store, victim = Store(tmp_path / "out"), tmp_path / "victim"
+    victim.write_text("somebody's")
+    for each in (replace(RESULT, checksums={name: "0" * 64}), replace(RESULT, run_file=name)):
+        store.write_result(each)
+        path = tmp_path / "out" / "trials" / f"{RESULT.trial.id}.json"
+        with pytest.raises(StoreError, match="is no file of a run"):
+            read_result(path)
+        assert store.find(RESULT.trial, RESULT.inputs) is None
+        assert not path.exists(), "set aside"
+    assert [each.name for each in tmp_path.iterdir() if each.name != "out"] == ["victim"]
 
 
 @given(st.dictionaries(ids, st.dictionaries(ids, st.integers(-2, 5), min_size=1)))

@@ -54,7 +54,7 @@ def trials_of(folder: Path) -> list[str]:
     """The trials of the last run that ended in a folder; none where that cannot be read."""
     try:
         return [str(trial) for trial in json.loads((folder / REPRODUCE).read_text(encoding="utf-8"))["trials"]]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
 
 

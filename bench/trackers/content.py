@@ -15,6 +15,7 @@ from typing import Any
 from bench import __version__
 from bench.claims.words import Ruling
 from bench.config.fields import live_values
+from bench.finished import found_by_run
 from bench.report.rows import summary_rows
 from bench.report.words import clean
 from bench.secrets import shown_address, without_secrets
@@ -75,7 +76,9 @@ def files(result: TrialResult, folder: Path) -> list[Path]:
 
 def published(folder: Path) -> list[Path]:
     """What a person reads of a results folder, as far as it is there."""
-    names = ("report.html", "report.md", "summary.csv", "claims.csv", "claims.json", "ab.csv", "ab.json", "run.json")
+    names = ["report.html", "report.md", "summary.csv", "run.json"]
+    for found, table in (("claims.json", "claims.csv"), ("ab.json", "ab.csv")):  # an earlier run's may still lie there
+        names += [table, found] if found_by_run(folder, found) is not None else []
     return [*(folder / name for name in names if (folder / name).is_file()), *sorted((folder / "figures").glob("*.*"))]
 
 

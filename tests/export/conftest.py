@@ -60,12 +60,10 @@ def kept(store: Store, trial: Trial, dataset: Dataset, seed: int, **inputs: str)
     facts, key = dataset_facts(dataset), quality_key(trial)
     quality = judge(trial, dataset, run, first, Work())
     cost = Cost(1.5, None, (0.01, 0.02), {}, (0.3,), 2, None, None, 2**28, None, None, Work())
-    written = [store.write_run(trial, dataset.name, key, run)]
-    if trial.reranker:
-        written.append(store.write_run(trial, dataset.name, key, first, ".first-stage"))
+    run_file, checksums = store.write_run(trial, dataset.name, key, run, first if trial.reranker else None)
     result = TrialResult(
         trial, "ok", dataset=facts, inputs=inputs, quality=quality, cost=cost,
-        run_file=written[0][0], checksums=dict(written),
+        run_file=run_file, checksums=checksums,
         started_at=f"2026-03-02T09:15:0{seed}+00:00", environment={"cpu": "c", "packages": {"rerankbench": "0.1.0"}},
     )  # fmt: skip
     store.write_qrels(trial, facts, dataset.qrels)

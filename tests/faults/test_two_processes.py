@@ -23,9 +23,10 @@ LOGS_JOBS = """
 import json, os, sys, tempfile
 if "bench.child" in sys.orig_argv:
     with open(os.path.join(sys.orig_argv[-1], "job.json"), "rb") as job:
-        handle, name = tempfile.mkstemp(dir=os.environ["JOBS"], suffix=".json")
+        handle, name = tempfile.mkstemp(dir=os.environ["JOBS"])
         os.write(handle, job.read())
         os.close(handle)
+        os.rename(name, name + ".json")
 """
 
 BM25 = "  BM25: {measures: [ndcg@10, map]}\n"
@@ -74,7 +75,7 @@ class Crowd:
 
     def jobs(self) -> Counter[tuple[str, int | None, str]]:
         """How often a process was asked for what: pipeline, batch size, passes."""
-        found = [json.loads(path.read_bytes()) for path in (self.folder / "jobs").iterdir()]
+        found = [json.loads(path.read_bytes()) for path in (self.folder / "jobs").glob("*.json")]
         return Counter((job["trial"]["pipeline"], _size(job), "+".join(job["passes"])) for job in found)
 
     def check(self, expected: dict[str, bytes]) -> None:

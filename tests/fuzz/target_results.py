@@ -50,8 +50,8 @@ def _folder(folder: Path) -> Any:
     shutil.rmtree(folder / "out", ignore_errors=True)
     store = Store(folder / "out")
     result, passed = _made()
-    name, checksum = store.write_run(result.trial, "set", KEY, passed.run)
-    store.write_result(replace(result, run_file=name, checksums={name: checksum}))
+    name, checksums = store.write_run(result.trial, "set", KEY, passed.run)
+    store.write_result(replace(result, run_file=name, checksums=checksums))
     store.write_quality(passed)
     return store
 
