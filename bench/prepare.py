@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench import SCORING
 from bench.config.plan import Plan
 from bench.hub import ModelFiles, code_was_run, located, own_code, resolve_model
 from bench.judge import dataset_facts
-from bench.machine.device import optional_versions, package_versions, resolve_device, resolve_dtype
+from bench.machine.device import optional_versions, resolve_device, resolve_dtype, software
 from bench.rerankers import check_engine, choose_engine, engine_class, extras, runs_code
 from bench.retrievers import advice
 from bench.retrievers.given import Lists, find_lists
@@ -75,15 +73,6 @@ def prepare_each(trials: Sequence[Trial], base: Path, tell: Progress) -> list[Pr
     return found
 
 
-def _software() -> str:
-    """What makes numbers out of the same files: the libraries, and how this package itself scores.
-
-    Unicode's tables come with Python, and say what a letter is and which characters are the same.
-    """
-    versions = package_versions() | {"scoring": str(SCORING), "unicode": unicodedata.unidata_version}
-    return ", ".join(f"{name} {version}" for name, version in versions.items())
-
-
 @dataclass
 class _Finder:
     """Looks inputs up, each once: what is found, and what is not."""
@@ -94,7 +83,7 @@ class _Finder:
     datasets: dict[tuple[str, str, int | None, int], Dataset | RerankBenchError] = field(default_factory=dict)
     models: dict[tuple[str, str | None, Hub, bool], ModelFiles | RerankBenchError] = field(default_factory=dict)
     lists: dict[tuple[str, str, int | None, int, str | None], Lists | RerankBenchError] = field(default_factory=dict)
-    software: str = field(default_factory=_software)
+    software: str = field(default_factory=software)
     began: float = field(default_factory=time.time)
 
     def find(self, asked: Trial) -> Prepared:

@@ -131,7 +131,9 @@ def _watched(
             stage, done, total = json.loads(line)
             tell(stage, done, total)
             if stage == READY_TO_TIME:
+                asked = time.monotonic()
                 may_time()
+                until = until and until + time.monotonic() - asked  # our own waiting is none of the trial's time
                 with suppress(OSError):  # it has died meanwhile, which its exit code will tell
                     child.say("go")
     except TimeoutError:

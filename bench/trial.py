@@ -91,7 +91,6 @@ def carry_out(job: Job, tell: Progress, wait_for_quiet: Callable[[], None]) -> t
     cold = None if "speed" in job.passes else ColdRead(_weights(trial))
     loaded = _load(trial, job, tell)
     was_cold = cold is not None and cold.was_cold()
-    refuse_changed(job.inputs, job.since, trial, loaded.dataset)
     report = Report(
         "ok",
         unit=loaded.engine.unit if loaded.engine else "score",
@@ -140,6 +139,7 @@ def _load(trial: Trial, job: Job, tell: Progress) -> Loaded:
     engine = load_reranker(trial, trial.device, trial.dtype) if trial.reranker else None
     synchronise()
     load_s = time.perf_counter() - start
+    refuse_changed(job.inputs, job.since, trial, dataset)  # before anything is kept that others would find
 
     tell("index", 0, len(dataset.corpus))
     start = time.perf_counter()

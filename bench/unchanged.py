@@ -12,10 +12,11 @@ from pathlib import Path
 
 from bench.hub import fingerprint, locate_model
 from bench.hub.folder import decisive_files
+from bench.machine.device import software
 from bench.rerankers import runs_code
 from bench.sources.runs import read_candidates
 from bench.synthetic import is_drawn
-from bench.types import DataError, Dataset, ModelError, Trial
+from bench.types import ConfigError, DataError, Dataset, ModelError, Trial
 
 _CLOCKS_APART_S = 2.0
 """A file system keeps its own time, in steps of up to two seconds."""
@@ -24,9 +25,19 @@ _CLOCKS_APART_S = 2.0
 def refuse_changed(inputs: Mapping[str, str], since: float, trial: Trial, dataset: Dataset) -> None:
     """Raises DataError or ModelError for a set, a run of candidates or a model that is not the one of ``inputs``.
 
+    So does, as ConfigError, another version of the program or its libraries; but not where another machine has found
+    the inputs, whose differences are noted beside the result.
+
     ``trial`` has its paths as this process reads them. Files of which nothing was changed after ``since`` (seconds
     since 1970) are not read again; 0 has all of them read. What ``inputs`` do not name is not looked at.
     """
+    here = software()
+    if since and (found := inputs.get("software", here)) != here:
+        was, now = (set(each.split(", ")) for each in (found, here))
+        raise ConfigError(
+            f"the program or a library was changed while the run goes on (it began with {', '.join(sorted(was - now))}; "
+            f"now there is {', '.join(sorted(now - was))}); run again, so that every trial is scored alike"
+        )
     if not is_drawn(trial.dataset) and inputs.get("dataset", dataset.checksum) != dataset.checksum:
         raise DataError(f"the labelled set {dataset.name} {_OTHER}", dataset.path)
     if trial.candidates is not None and "candidates" in inputs:

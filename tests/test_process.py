@@ -42,6 +42,12 @@ def test_the_time_limit_ends_it(small_set: Path) -> None:
     assert returned.files == {}
 
 
+@pytest.mark.long
+def test_waiting_to_be_allowed_to_time_is_none_of_its_time(small_set: Path) -> None:
+    returned = run_here(job(small_set), quiet, lambda: time.sleep(21), 20)
+    assert returned.report.status == "ok", returned.report.message
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="a process's memory can be bounded on Linux alone")
 def test_a_memory_limit_makes_it_run_out(small_set: Path) -> None:
     returned = run_here(job(small_set, memory_limit_mb=64), quiet, lambda: None)

@@ -35,7 +35,7 @@ from bench.sources import open_set
 from bench.sources.spec import read_entry, spec_name
 from bench.store import Store
 from bench.trial import carry_out, untold
-from bench.types import DataError, Document, ModelError, QualityPass, Query, Trial, TrialResult, Work
+from bench.types import ConfigError, DataError, Document, ModelError, QualityPass, Query, Trial, TrialResult, Work
 from bench.unchanged import refuse_changed
 
 
@@ -193,7 +193,7 @@ MATTERS: Mapping[str, Change] = {
     "the length of a text": a_field(embedder_max_length=64),
     "a sample of the queries": a_field(max_queries=2),
     "a newer version of this package": a_constant("bench.machine.device.__version__", "0.1.1"),
-    "another way to score": a_constant("bench.prepare.SCORING", bench.SCORING + 1),
+    "another way to score": a_constant("bench.machine.device.SCORING", bench.SCORING + 1),
     "other tables of Unicode": a_constant("unicodedata.unidata_version", "1.1.5"),
     **{f"another version of {name}": a_version(name) for name in PACKAGES},
 }
@@ -311,6 +311,22 @@ def test_a_set_that_changed_since_it_was_found_is_not_scored_under_its_old_name(
     assert carry_out(replace(job, inputs={}), untold, lambda: None)[0].status == "ok"
 
 
+def test_a_program_that_was_changed_since_scores_nothing_under_the_old_ones_name(
+    small_set: Path, tmp_path: Path
+) -> None:
+    (item,) = prepare(Plan("p", (Trial(str(small_set), "BM25", depth=3, measures=("ndcg@10",)),), tmp_path, ""), untold)
+    was = item.inputs["software"]
+    inputs = {
+        **item.inputs,
+        "software": was.replace(f"scoring {bench.SCORING}", "scoring 0").replace("bm25s ", "bm25s 0."),
+    }
+    job = Job(item.trial, tmp_path, tmp_path, ("quality",), 3, inputs=inputs, since=item.found_at)
+    told = rf"began with bm25s 0\.\S+, scoring 0; now there is bm25s \S+, scoring {bench.SCORING}\).*run again"
+    with pytest.raises(ConfigError, match=told):
+        carry_out(job, untold, lambda: None)
+    assert carry_out(replace(job, since=0.0), untold, lambda: None)[0].status == "ok", "another machine's is noted"
+
+
 @pytest.mark.parametrize("file", ["embedder/model.safetensors", "reranker/tokenizer.json", "first.run"])
 def test_a_model_or_a_run_that_changed_since_is_refused(file: str, project: Project) -> None:
     if file == "first.run":
@@ -391,6 +407,32 @@ def corpus(*texts: str, title: str = "") -> list[Document]:
 def is_kept(retriever: DenseRetriever, documents: Sequence[Document] = ()) -> bool:
     retriever.index(documents or corpus())
     return retriever.index_from_cache
+
+
+def test_vectors_of_a_model_that_was_put_in_anothers_place_are_not_kept(
+    embedder: Path, small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is replaced after its files were told apart, and before they are read; then it is put back."""
+    trial = Trial(
+        str(small_set), "p", retriever="dense", embedder=str(embedder), depth=3, measures=("map",), device="cpu"
+    )
+    (item,) = prepare(Plan("p", (trial,), tmp_path, ""), untold)
+    weights, cache = embedder / "model.safetensors", tmp_path / "vectors"
+    job = Job(item.trial, tmp_path, cache, ("quality",), 3, inputs=item.inputs, since=item.found_at)
+    whole, own = weights.read_bytes(), bench.retrievers.dense.load_encoder
+
+    def late(*arguments: Any, **options: Any) -> Any:
+        weights.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        return own(*arguments, **options)
+
+    monkeypatch.setattr("bench.retrievers.dense.load_encoder", late)
+    with pytest.raises(ModelError, match="is not the one that was found"):
+        carry_out(job, untold, lambda: None)
+    assert not list(cache.rglob("*.npy")), "they would be found under the name of the other one"
+    monkeypatch.undo()
+    weights.write_bytes(whole)
+    assert carry_out(job, untold, lambda: None)[0].status == "ok"
+    assert list(cache.rglob("*.npy"))
 
 
 def test_vectors_are_found_again_by_what_they_were_made_of(embedder: Path, tmp_path: Path) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import subprocess
+import unicodedata
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from bench import __version__
+from bench import SCORING, __version__
 from bench.machine.meter import at_rest
 from bench.types import DeviceError
 
@@ -168,6 +169,15 @@ def environment(device: str, *, uses_torch: bool) -> dict[str, Any]:
 def package_versions() -> dict[str, str]:
     """The versions of the packages that make the numbers."""
     return {"rerankbench": __version__} | {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def software() -> str:
+    """What makes numbers out of the same files: the libraries, and how this package itself scores.
+
+    Unicode's tables come with Python, and say what a letter is and which characters are the same.
+    """
+    versions = package_versions() | {"scoring": str(SCORING), "unicode": unicodedata.unidata_version}
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def optional_versions(names: Iterable[str] = OPTIONAL) -> dict[str, str]:
