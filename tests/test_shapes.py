@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,70 @@ def test_scores_differ_between_documents(cache: Path) -> None:
         "what is this", ["close every port", "how data was stolen", "bread rises", "a list of words"]
     )
     assert max(scores) - min(scores) > 0.05
+
+
+def flipped(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 8
+    path.write_bytes(data)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize("damage", [flipped, cut, Path.unlink])
+@pytest.mark.parametrize("file", ["model-00002-of-00005.safetensors", "config.json", "tokenizer.json", "made.sealed"])
+def test_a_checkpoint_that_is_not_what_was_made_is_set_aside_and_made_again(
+    cache: Path, caplog: pytest.LogCaptureFixture, damage: Callable[[Path], None], file: str
+) -> None:
+    first = resolve_model("shape:qwen3-tiny")
+    names = sorted(path.name for path in first.path.iterdir())
+    damage(first.path / file)
+    caplog.clear()
+    assert resolve_model("shape:qwen3-tiny") == first
+    assert sorted(path.name for path in first.path.iterdir()) == names
+    told = [record for record in caplog.records if record.name == "bench.damage"]
+    if file == "made.sealed" and damage is Path.unlink:  # as one of a version that kept no checksums
+        assert not told
+        assert made_in(cache) == [first.path.name]
+    else:
+        assert len(told) == 1
+        assert f"{first.path} are damaged" in told[0].getMessage()
+        assert file in told[0].getMessage()
+        assert sorted(made_in(cache)) == [first.path.name, f"{first.path.name}.damaged"]
+    caplog.clear()
+    assert resolve_model("shape:qwen3-tiny") == first
+    assert not caplog.records
+
+
+def test_a_file_that_nobody_made_is_not_read(cache: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first = resolve_model("shape:qwen3-tiny")
+    (first.path / "chat_template.jinja").write_text("{{ messages }}", encoding="utf-8")
+    assert resolve_model("shape:qwen3-tiny") == first
+    assert "chat_template.jinja was added" in caplog.text
+
+
+def test_one_of_a_version_that_kept_no_checksums_is_made_anew_and_leaves_nothing(
+    cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = resolve_model("shape:qwen3-tiny")
+    (first.path / shapes.RECORD).unlink()
+    flipped(first.path / "model-00001-of-00005.safetensors")
+    assert resolve_model("shape:qwen3-tiny") == first
+    assert "have no checksums beside them" in caplog.text
+    assert made_in(cache) == [first.path.name]
+
+
+def test_weights_are_read_for_a_fingerprint_and_not_for_a_place(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = resolve_model("shape:qwen3-tiny")
+    monkeypatch.setattr(shapes, "file_hash", lambda path: pytest.fail(f"{path} was read"))
+    assert locate_model("shape:qwen3-tiny")[0] == first.path
+    cut(first.path / "model-00002-of-00005.safetensors")
+    monkeypatch.undo()
+    monkeypatch.setenv("RERANKBENCH_CACHE", str(cache.parent))
+    assert locate_model("shape:qwen3-tiny")[0] == first.path
+    assert resolve_model("shape:qwen3-tiny") == first, "made again by the first who looked"
 
 
 def test_a_prompt_needs_no_weights(cache: Path) -> None:

@@ -44,7 +44,7 @@ def datasets_get(
         False
     ),
 ) -> None:
-    """Fetch labelled sets, checked against their cards; those that are here are left as they are.
+    """Fetch labelled sets, checked against their cards; those that are here are checked, and left as they are if whole.
 
     What cannot be fetched is told set by set, and the others are fetched all the same.
     """
@@ -63,7 +63,8 @@ def datasets_get(
     if for_ is not None:
         needs = needs_of(find_config(for_))
         show_needs(needs, console)
-        cards = missing_cards(needs.sets)
+        wanted = [each.card for each in needs.sets if each.card is not None]
+        cards = wanted if source is None else missing_cards(needs.sets)
     else:
         cards = list(dict.fromkeys(map(card_of, names or ()))) if names else list(of_suite(all_cards(), suite or ""))
         if len(cards) > 1 or dry_run:
@@ -79,15 +80,14 @@ def datasets_get(
 
 def _get_each(cards: Sequence[SetCard], hub: Hub, source: Path | None, console: Console) -> int:
     """Fetch one after the other; the exit code of the first that could not be had, 0 when all are here."""
-    from bench.fetch import get, here
+    from bench.fetch import get_or_keep
     from bench.fetch.bars import Bars
 
     failed: list[RerankBenchError] = []
     for card in cards:
-        was_here = here(card) is not None
         try:
             with keeping(_DOWNLOADS_KEPT), Bars(console) as bars:
-                folder = get(card, hub=hub, source=source, tell=bars.tell)
+                folder, was_here = get_or_keep(card, hub=hub, source=source, tell=bars.tell)
         except RerankBenchError as error:
             failed.append(error)
             print(f"error: {card.name}: {_said(error, card)}", file=sys.stderr)

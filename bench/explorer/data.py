@@ -25,6 +25,11 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 VERSION = 1
+_LONGEST_HEAD = 2**26
+"""Bytes; no head comes near it."""
+_AT_ONCE = 2**20
+_FLAGS = slice(3, 4)
+"""Where gzip says what else its head has. Here that is nothing; Python passes over some flags, browsers do not."""
 Reading = Literal["whole", "known", "some", "engine", "tokenizer"]
 """What is known of documents that a reranker did not read to their end: there are none; how far it read; that for some;
 nothing, because its engine does not say or cuts in its own way; nothing, because its tokenizer is out of reach."""
@@ -95,10 +100,18 @@ def pack(head: Head, body: Mapping[str, Any]) -> bytes:
 
 
 def read_head(payload: bytes) -> Head:
-    """Raises ValueError for bytes that are no payload, or one of another version."""
+    """Raises ValueError for bytes that are no payload, that are damaged anywhere, or one of another version.
+
+    The body is read to its end, for the checksum that stands there, and not held.
+    """
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(payload)) as file:
-            head = _HEAD.validate_json(file.readline())
+            line = file.readline(_LONGEST_HEAD)
+            while file.read(_AT_ONCE):
+                pass
+        if payload[_FLAGS] != b"\0":
+            raise gzip.BadGzipFile("it has flags that were not written")
+        head = _HEAD.validate_json(line)
     except (OSError, EOFError, zlib.error, ValidationError) as error:
         raise ValueError(f"these are no data of an explorer ({type(error).__name__})") from error
     if head.version != VERSION:

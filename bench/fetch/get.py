@@ -2,6 +2,7 @@
 
 The work is done in a folder beside the final one, which appears whole or not at all: after a kill, a full disk or
 counts that are not the card's there is no folder that looks finished. What was downloaded is kept for the next try.
+A set that is here is held against the checksums in its receipt, and fetched again where it is not what was written.
 """
 
 from __future__ import annotations
@@ -19,30 +20,50 @@ from bench.fetch.convert import convert
 from bench.fetch.errors import OutOfReachError
 from bench.fetch.offline import OFFLINE, is_offline
 from bench.fetch.origins import Raw, given, obtain
-from bench.fetch.receipt import RECEIPT, write_receipt
+from bench.fetch.receipt import RECEIPT, fault_of, write_receipt
 from bench.types import ConfigError, Hub, Progress, StoreError
+from bench.whole import damage, set_aside
 
 log = logging.getLogger(__name__)
 
 
 def here(card: SetCard) -> Path | None:
-    """The folder of a set that was fetched whole, None if it was not."""
+    """The folder of a set that was fetched whole, None if it was not. Its contents are not read."""
     folder = card_folder(card)
     return folder if (folder / RECEIPT).is_file() and (folder / "corpus.jsonl").is_file() else None
 
 
 def get(card: SetCard, *, hub: Hub = "huggingface", source: Path | None = None, tell: Progress) -> Path:
-    """The folder of the card's set in BEIR layout, fetched if it is not here yet.
+    """The folder of the card's set in BEIR layout, fetched if it is not here yet or not what was written.
 
     Its origins are tried in the card's order; ``source`` is a folder with the raw files instead. Another process that
     fetches the same set is waited for. Raises DataError when no place gives the set or what it gives is not what the
     card says, and StoreError where the disk does not take it.
     """
+    return get_or_keep(card, hub=hub, source=source, tell=tell)[0]
+
+
+def get_or_keep(
+    card: SetCard, *, hub: Hub = "huggingface", source: Path | None = None, tell: Progress
+) -> tuple[Path, bool]:
+    """As ``get``, and whether the set was here already, and is what was written."""
     with _alone(card, tell):
-        done = here(card)
-        if done is not None:
-            return done
-        return _make(card, hub, source, tell)
+        folder = card_folder(card)
+        if folder.exists():
+            tell(f"check {card.name}", 0, 0)
+            fault = fault_of(folder, card)
+            if fault is None:
+                return folder, True
+            _put_away(card, folder, fault)
+        return _make(card, hub, source, tell), False
+
+
+def _put_away(card: SetCard, folder: Path, fault: str) -> None:
+    damage.warning("the set %s in %s is damaged (%s): set aside, and fetched again", card.name, folder, fault)
+    try:
+        set_aside(folder)
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be set aside: {error.strerror or error}; remove it and run again") from error
 
 
 def _make(card: SetCard, hub: Hub, source: Path | None, tell: Progress) -> Path:

@@ -57,6 +57,8 @@ def resolve_model(
     Raises ModelError, naming the model, the place, the missing file and the ways out, when it cannot be had whole, or
     cannot be loaded without code of its own that nobody trusts.
     """
+    if name.startswith("shape:"):
+        _shape(name.removeprefix("shape:"), weights=True, read=True)  # made anew where a byte is another than was made
     path, found = locate_model(name, revision, hub, trusted=trusted)
     check_code(name, path, trusted=trusted)
     return ModelFiles(path=path, revision=found, fingerprint=fingerprint(path, code=trusted))
@@ -106,8 +108,8 @@ def _asset(name: str) -> Path:
     return ASSETS / name
 
 
-def _shape(name: str, weights: bool) -> Path:
+def _shape(name: str, weights: bool, read: bool = False) -> Path:
     """Random weights with the shipped reranker's tokenizer, which is all there is to find when no weights are asked."""
     find_shape(name)
     tokenizer = _asset("tracer-reranker")
-    return shape_checkpoint(name, tokenizer) if weights else tokenizer
+    return shape_checkpoint(name, tokenizer, read=read) if weights else tokenizer

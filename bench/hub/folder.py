@@ -75,7 +75,7 @@ def fingerprint(folder: Path, *, code: bool = False) -> str:
     """
     digest = hashlib.sha256()
     for path in decisive_files(folder, code=code):
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{_file_hash(path)}\n".encode())
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{file_hash(path)}\n".encode())
     return digest.hexdigest()
 
 
@@ -87,7 +87,7 @@ def decisive_files(folder: Path, *, code: bool = False) -> list[Path]:
     return sorted(found | ({path for path in folder.rglob(CODE) if path.is_file()} if code else set()))
 
 
-def _file_hash(path: Path) -> str:
+def file_hash(path: Path) -> str:
     """sha256 of one file, remembered for this process as long as its size and times of change stay.
 
     The time of its contents may be set back, and is by tools that copy or unpack; that of its entry may not.

@@ -11,6 +11,10 @@ then looks at a few tokens, as a trained model's does, and not at all alike.
 
 The tokenizer is that of the shipped tiny reranker; of the vocabulary, its words alone are ever used. Prompts have
 other lengths than with Qwen's own tokenizer, a document of a drawn number of tokens has exactly that number.
+
+A sealed record in the folder has the size and checksum of each file: one that is not what was made is set aside,
+logged, and made again. Sizes are looked at on every use. The weights are read for it where they are read anyway, for a
+model's fingerprint, once in the process of a run and not again in those of its trials.
 """
 
 from __future__ import annotations
@@ -19,7 +23,7 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,12 +31,16 @@ from typing import Any
 from filelock import FileLock
 
 from bench.folders import cache_root
+from bench.hub.folder import decisive_files, file_hash
+from bench.sealed import opened, sealed
 from bench.types import ModelError
-from bench.whole import folder_for, remove_unfinished
+from bench.whole import damage, folder_for, remove_unfinished, set_aside, write_atomically
 
 SEED = 0
 RECIPE = 1
 """Counts up whenever the same shape and seed would give other weights, so that no stale folder is taken for a new."""
+RECORD = "made.sealed"
+"""In the folder, as JSON; by its name none of the files that decide scores, so a fingerprint does not see it."""
 NORM_GAIN = 1.5
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 BYTES_PER_WEIGHT = 2
@@ -133,34 +141,76 @@ def shapes_folder() -> Path:
     return cache_root() / "shapes"
 
 
-def shape_checkpoint(name: str, tokenizer: Path) -> Path:
-    """The folder of the checkpoint of that shape, written the first time it is asked for.
+def shape_checkpoint(name: str, tokenizer: Path, *, read: bool = True) -> Path:
+    """The folder of the checkpoint of that shape, written the first time it is asked for, and again if it is damaged.
 
     ``tokenizer`` is the folder whose tokenizer it gets. The folder appears whole or not at all; one layer is held in
-    memory at a time. Raises ModelError for an unknown shape and where it cannot be written.
+    memory at a time. Not ``read``: of its files only the sizes are looked at. Raises ModelError for an unknown shape
+    and where it cannot be read or written.
     """
     shape = find_shape(name)
     folder = shapes_folder() / f"{name}-seed{SEED}-recipe{RECIPE}"
-    if folder.is_dir():
-        return folder
     from safetensors import SafetensorError
 
     size = shape.weights * BYTES_PER_WEIGHT
     try:
+        if folder.is_dir() and _fault(folder, read=read) is None:
+            return folder
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f".{folder.name}.lock")):
             remove_unfinished(folder)  # of a process that died; the lock says that no other is at it
+            _clear(folder, read=read)
             if not folder.is_dir():  # nor was another one quicker
                 _check_room(name, size, folder.parent)
                 log.warning("making random weights of the shape %s (%.1f GB) in %s, once", name, size / 1e9, folder)
                 with folder_for(folder) as made:
                     _write(shape, name, made, tokenizer)
+                    _record(made)
     except (OSError, SafetensorError) as error:
         raise ModelError(
-            f"random weights of the shape {name} ({size / 1e9:.1f} GB) cannot be written to {folder.parent}: {error}. "
+            f"random weights of the shape {name} ({size / 1e9:.1f} GB) cannot be kept in {folder.parent}: {error}. "
             "Set RERANKBENCH_CACHE to a folder that can be written and has room"
         ) from error
     return folder
+
+
+def _clear(folder: Path, *, read: bool) -> None:
+    """Have a folder out of the way that is not what was made."""
+    if not folder.is_dir() or (fault := _fault(folder, read=read)) is None:
+        return
+    if not (folder / RECORD).exists():
+        # Of a version that kept no checksums: to seal what lies there would seal its damage too, and all of it can be
+        # drawn again, so nothing is lost and no gigabytes lie about set aside.
+        log.warning("the random weights in %s have no checksums beside them: removed, and made anew", folder)
+        shutil.rmtree(folder)
+        return
+    damage.warning("the random weights in %s are damaged (%s): set aside, and made anew", folder, fault)
+    set_aside(folder)
+
+
+def _fault(folder: Path, *, read: bool) -> str | None:
+    """What is not as it was made, in words, or None."""
+    try:
+        facts: Mapping[str, Any] = json.loads(opened((folder / RECORD).read_bytes()))["files"]
+        stated = {name: (int(size), str(checksum)) for name, (size, checksum) in facts.items()}
+        found = {path.name: path for path in decisive_files(folder)}
+        if odd := sorted(stated.keys() ^ found.keys()):
+            return f"{odd[0]} {'is gone' if odd[0] in stated else 'was added'}"
+        for name, (size, checksum) in stated.items():
+            if found[name].stat().st_size != size:
+                return f"another size: {name}"
+            if read and file_hash(found[name]) != checksum:
+                return f"another checksum: {name}"
+    except FileNotFoundError as error:
+        return f"{Path(error.filename).name} is gone"
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return f"{RECORD} is not what was written"
+    return None
+
+
+def _record(folder: Path) -> None:
+    files = {path.name: [path.stat().st_size, file_hash(path)] for path in decisive_files(folder)}
+    write_atomically(folder / RECORD, sealed(json.dumps({"files": files}, indent=1).encode()))
 
 
 def _check_room(name: str, size: int, folder: Path) -> None:

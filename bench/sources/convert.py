@@ -2,7 +2,8 @@
 
 The folder is ``converted/KEY`` among the fetched sets, KEY a hash of the mapping and of every source file's sha256, so
 a changed file makes another folder. ``conversion.json`` in it, written last, says what was odd on the way, and the
-checksum of each file: a folder that is not what was written is set aside, logged, and made anew. A lock keeps a
+checksum of each file: a folder that is not what was written is set aside, logged, and made anew. A source that changes
+while it is read leaves nothing: its set would be kept for ever under the checksum of other contents. A lock keeps a
 second process waiting that wants the same.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +26,7 @@ from bench.data.notices import Tally
 from bench.folders import datasets_folder
 from bench.sealed import opened, sealed
 from bench.sources import trec
-from bench.sources.files import sha256_of
+from bench.sources.files import sha256_of, unreadable
 from bench.sources.hub import UNPINNED, Fetch, fetch_from_hub, hub_parts
 from bench.sources.parts import Parts, write_parts
 from bench.sources.reranking import reranking_parts
@@ -58,12 +60,19 @@ def converted(spec: Spec, base: Path, tell: Progress) -> Converted:
     Raises DataError for what is wrong in a source, StoreError where the cache cannot be written.
     """
     source = _source(spec, base, tell)
+    seen = _seen(source.files)
 
     def convert(folder: Path) -> None:
         tell(f"convert {spec.name}", 0, 0)
-        _convert(spec, source, folder)
+        notices = _convert(spec, source, folder)
+        try:
+            _refuse_changed(seen)
+            _record(folder, source.origin, source.files, notices)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
-    return _made_once(_key(spec, source), convert)
+    return _made_once(_key(spec, source, seen), convert)
 
 
 def _made_once(key: str, convert: Callable[[Path], None]) -> Converted:
@@ -214,10 +223,39 @@ def _names(paths: Sequence[Path]) -> str:
 # --------------------------------------------------------------------------------------------------- converting
 
 
-def _key(spec: Spec, source: _Source) -> str:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A source file at one moment. Its times tell that other contents came and went; that of its entry cannot be set
+    back."""
+
+    path: Path
+    sha256: str
+    times_ns: tuple[int, int]
+
+
+def _seen(files: Sequence[Path]) -> tuple[_Seen, ...]:
+    return tuple(map(_see, files))
+
+
+def _see(path: Path) -> _Seen:
+    try:
+        stat = path.stat()  # before it is read: a change from here on makes another time
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return _Seen(path, sha256_of(path), (stat.st_mtime_ns, stat.st_ctime_ns))
+
+
+def _refuse_changed(seen: Sequence[_Seen]) -> None:
+    """Raises DataError for a file that is not, or was not all the while, as it was seen."""
+    for each in seen:
+        if _see(each.path) != each:
+            raise DataError("the source has changed while it was read; run again when nobody writes to it", each.path)
+
+
+def _key(spec: Spec, source: _Source, seen: Sequence[_Seen]) -> str:
     facts = {
         "version": VERSION, "set": spec_name(_without_paths(spec)), "shares": source.shares,
-        "files": [[path.name, sha256_of(path)] for path in source.files],
+        "files": [[each.path.name, each.sha256] for each in seen],
     }  # fmt: skip
     return hashlib.sha256(canonical_json(facts).encode(errors="surrogateescape")).hexdigest()[:24]
 
@@ -231,7 +269,8 @@ def _without_paths(spec: Spec) -> Spec:
     return spec
 
 
-def _convert(spec: Spec, source: _Source, folder: Path) -> None:
+def _convert(spec: Spec, source: _Source, folder: Path) -> tuple[Notice, ...]:
+    """Write the set; returns what was odd."""
     tally = Tally()
     for notice in source.notices:
         tally.add(notice.message, notice.example, notice.count)
@@ -239,7 +278,7 @@ def _convert(spec: Spec, source: _Source, folder: Path) -> None:
     write_parts(folder, card, source.read(), tally)
     if isinstance(spec, RerankingSpec) or (isinstance(spec, HubSpec) and spec.reranking is not None):
         _write_candidates(folder)
-    _record(folder, source.origin, source.files, tally.notices())
+    return tuple(tally.notices())
 
 
 def _record(folder: Path, origin: str, files: Sequence[Path], notices: Sequence[Notice]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -92,6 +93,86 @@ def test_what_was_written_is_held_to_its_checksums(by_url: Any) -> None:
         file.write('{"_id": "q9", "text": "new"}\n')
     with pytest.raises(DataError, match=r"the sha256 of queries\.jsonl"):
         load_dataset(folder)
+
+
+def flipped(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    rng = random.Random(path.name)
+    data[rng.randrange(len(data))] ^= 1
+    path.write_bytes(data)
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+@pytest.mark.parametrize("damage", [flipped, cut, Path.unlink])
+@pytest.mark.parametrize("file", ["corpus.jsonl", "queries.jsonl", "qrels/test.tsv", "dataset.toml"])
+def test_a_set_that_is_not_what_was_written_is_set_aside_and_fetched_again(
+    by_url: Any, host: Any, caplog: pytest.LogCaptureFixture, damage: Callable[[Path], None], file: str
+) -> None:
+    by_url()
+    card = find_card("tiny")
+    folder = get(card, tell=silent)
+    whole = load_dataset(folder)
+    damage(folder / file)
+    left = sorted(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert get(card, tell=silent) == folder
+    assert load_dataset(folder) == whole
+    told = [record.getMessage() for record in caplog.records if record.name == "bench.damage"]
+    assert len(told) == 1
+    assert f"{folder} is damaged ({file}" in told[0]
+    aside = folder.with_name(f"{folder.name}.damaged")
+    assert sorted(path.read_bytes() for path in aside.rglob("*") if path.is_file()) == left, "set aside, not lost"
+    assert len(host.asked("/tiny.zip")) == 2
+    assert get(card, tell=silent) == folder
+    assert len(host.asked("/tiny.zip")) == 2, "what is whole is not fetched"
+
+
+@pytest.mark.parametrize("damage", [cut, Path.unlink])
+def test_a_set_without_a_receipt_that_can_be_read_is_fetched_again(
+    by_url: Any, caplog: pytest.LogCaptureFixture, damage: Callable[[Path], None]
+) -> None:
+    by_url()
+    folder = get(find_card("tiny"), tell=silent)
+    damage(folder / "receipt.json")
+    assert get(find_card("tiny"), tell=silent) == folder
+    assert read_receipt(folder) is not None
+    assert "receipt.json cannot be read" in caplog.text
+
+
+def as_earlier_versions_wrote_it(folder: Path) -> None:
+    """A receipt that says nothing of dataset.toml."""
+    receipt = read_receipt(folder) or {}
+    receipt["written"] = [each for each in receipt["written"] if each["name"] != "dataset.toml"]
+    (folder / "receipt.json").write_text(json.dumps(receipt))
+
+
+def test_a_receipt_of_an_earlier_version_is_believed_and_its_checksums_are_held_against_the_cards(
+    by_url: Any, host: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    by_url()
+    folder = get(find_card("tiny"), tell=silent)
+    as_earlier_versions_wrote_it(folder)
+    assert get(find_card("tiny"), tell=silent) == folder
+    assert len(host.asked("/tiny.zip")) == 1
+    path = folder / "dataset.toml"
+    path.write_text(path.read_text().partition("[checksums]")[0])
+    get(find_card("tiny"), tell=silent)
+    assert "dataset.toml has other checksums" in caplog.text
+    assert len(host.asked("/tiny.zip")) == 2
+
+
+def test_a_damaged_set_that_cannot_be_fetched_again_is_not_here_and_not_lost(by_url: Any, host: Any) -> None:
+    by_url()
+    card = find_card("tiny")
+    folder = get(card, tell=silent)
+    flipped(folder / "corpus.jsonl")
+    del host.plain["/tiny.zip"]
+    with pytest.raises(OutOfReachError, match="tiny cannot be fetched"):
+        get(card, tell=silent)
+    assert here(card) is None
+    assert (folder.with_name(f"{folder.name}.damaged") / "corpus.jsonl").exists()
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,30 @@ def test_for_a_config_lists_what_is_here_and_what_is_missing(
     assert "3 sets, 0 to fetch" in again.out
 
 
+def test_a_damaged_set_is_named_and_fetched_again_by_its_name_and_for_a_config(
+    repository: None, typed: Any, place: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = place / "study.yaml"
+    config.write_text(
+        "{name: study, datasets: ['card:three'], trial: {depth: 5}, pipelines: {BM25: {retriever: bm25}}}\n",
+        encoding="utf-8",
+    )
+    assert typed("three").code == 0
+    (corpus,) = (place / "cache" / "datasets" / "cards").glob("three-*/corpus.jsonl")
+    for asked in (["three"], ["--for", str(config)]):
+        whole = corpus.read_bytes()
+        corpus.write_bytes(whole.replace(b"topic 1", b"topic 7"))
+        done = typed(*asked)
+        assert done.code == 0, done.err
+        assert f"three in {corpus.parent} is damaged (corpus.jsonl" in caplog.text
+        caplog.clear()
+        assert f"three fetched: {corpus.parent}" in done.out
+        assert corpus.read_bytes() == whole
+        again = typed(*asked)
+        assert (again.code, again.err, caplog.text) == (0, "", "")
+        assert "three is here already" in again.out
+
+
 def test_for_a_claims_file_lists_its_experiments_sets(repository: None, typed: Any, place: Path) -> None:
     claims = {
         "name": "c",

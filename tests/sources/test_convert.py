@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 import bench.fetch
+import bench.sources.convert
 import bench.sources.open
 from bench.data import load_dataset
 from bench.sources import check_set, default_split, open_set
@@ -74,13 +76,77 @@ def test_a_converted_set_that_is_not_what_was_written_is_set_aside_and_made_agai
     assert (first.path.with_name(f"{first.path.name}.damaged") / file).read_bytes() == data, "set aside, not lost"
 
 
+def kept(cache: Path) -> list[str]:
+    """What there is of converted sets, whole or not, besides the files of locks."""
+    return [path.name for path in (cache / "datasets" / "converted").iterdir() if path.suffix != ".lock"]
+
+
+@pytest.mark.parametrize("file", ["docs.csv", "queries.csv", "judged.csv"])
+def test_a_source_that_is_saved_while_it_is_converted_is_not_kept_under_its_old_checksum(
+    tickets: dict[str, Any], tmp_path: Path, cache: Path, file: str
+) -> None:
+    name = spec_name(read_entry(tickets, "config"))
+    source = tmp_path / file
+    before = source.read_bytes()
+    changed = before.replace(b"paper jam", b"paper tray").replace(b"cookies", b"crumbs").replace(b"t1,2", b"t1,1")
+
+    def somebody_saves(stage: str, done: int, total: int) -> None:
+        source.write_bytes(changed)
+
+    with pytest.raises(DataError, match=r"the source has changed while it was read; run again") as caught:
+        open_set(name, "test", tmp_path, somebody_saves)
+    assert file in str(caught.value)
+    assert kept(cache) == []
+    source.write_bytes(before)
+    whole = open_set(name, "test", tmp_path)
+    assert whole.corpus[1].text == "paper jam"
+    assert whole.queries[0].text == "cannot log in cookies"
+    assert whole.qrels["q1"]["t1"] == 2
+
+
+def test_a_source_that_changes_and_changes_back_while_it_is_read_is_noticed(
+    tickets: dict[str, Any], tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docs = tmp_path / "docs.csv"
+    before = docs.read_bytes()
+    reading = bench.sources.convert.write_parts
+
+    def between(*given: Any) -> Path:
+        time.sleep(0.05)  # a file system's clock goes in steps
+        docs.write_bytes(before.replace(b"paper jam", b"paper tray"))
+        made = reading(*given)
+        docs.write_bytes(before)
+        return made
+
+    monkeypatch.setattr(bench.sources.convert, "write_parts", between)
+    with pytest.raises(DataError, match="has changed while it was read"):
+        open_set(spec_name(read_entry(tickets, "config")), "test", tmp_path)
+    assert kept(cache) == []
+
+
+def test_a_source_that_is_gone_when_it_was_read_leaves_nothing(
+    tickets: dict[str, Any], tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = bench.sources.convert.write_parts
+
+    def gone(*given: Any) -> Path:
+        made = reading(*given)
+        (tmp_path / "docs.csv").unlink()
+        return made
+
+    monkeypatch.setattr(bench.sources.convert, "write_parts", gone)
+    with pytest.raises(DataError, match=r"docs\.csv.*cannot be read"):
+        open_set(spec_name(read_entry(tickets, "config")), "test", tmp_path)
+    assert kept(cache) == []
+
+
 def test_a_fault_leaves_nothing_behind(open_entry: Open, tickets: dict[str, Any], tmp_path: Path, cache: Path) -> None:
     judged = tmp_path / "judged.csv"
     text = judged.read_text(encoding="utf-8")
     judged.write_text(text + "q1,t9,1\n", encoding="utf-8")
     with pytest.raises(DataError, match="t9"):
         open_entry(tickets)
-    assert [path for path in (cache / "datasets" / "converted").iterdir() if path.suffix != ".lock"] == []
+    assert kept(cache) == []
     judged.write_text(text, encoding="utf-8")
     assert open_entry(tickets).queries
 
