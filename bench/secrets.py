@@ -13,6 +13,8 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
+from bench.types import CUT
+
 Text = TypeVar("Text", str, bytes)
 
 BLOTTED = "***"
@@ -41,7 +43,21 @@ def redacted(text: Text, environment: Mapping[str, str]) -> Text:
     said: str = text
     for value in secret_values(environment):
         said = said.replace(value, BLOTTED)
+        if CUT in said:
+            said = _without_halves(said, value)
     return without_secrets(said)
+
+
+def _without_halves(said: str, value: str) -> str:
+    """The text without what is left of ``value`` where a long message was cut in the midst of it."""
+    before, _, after = said.partition(CUT)
+    for size in range(len(value) - 1, SHORTEST - 1, -1):
+        if before.endswith(value[:size]):
+            before = before[:-size] + BLOTTED
+        place = after.find("] ") + 2
+        if after.startswith(value[-size:], place):
+            after = after[:place] + BLOTTED + after[place + size :]
+    return before + CUT + after
 
 
 def redacted_throughout(value: Any, environment: Mapping[str, str]) -> Any:

@@ -31,6 +31,10 @@ _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-
 """What moves a terminal's cursor, turns its text round or cannot be encoded."""
 
 
+CUT = " […"
+"""Stands in a message where it was cut, before the number of characters that are not shown."""
+
+
 def one_line(text: str) -> str:
     """The text without line breaks, with what nobody could see or print escaped, and at most ``LONGEST_MESSAGE``."""
     if not text.isprintable():
@@ -38,7 +42,7 @@ def one_line(text: str) -> str:
         text = _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
     if len(text) > LONGEST_MESSAGE:
         half = LONGEST_MESSAGE // 2 - 20
-        text = f"{text[:half]} […{len(text) - 2 * half:,} more…] {text[-half:]}"
+        text = f"{text[:half]}{CUT}{len(text) - 2 * half:,} more…] {text[-half:]}"
     return text
 
 

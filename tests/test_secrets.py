@@ -29,7 +29,7 @@ from bench.secrets import (
     secret_in_address,
     secret_values,
 )
-from bench.types import ConfigError, Interval, ScoredDoc, Work
+from bench.types import ConfigError, Interval, ScoredDoc, Work, one_line
 
 NAMES = (
     "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "MODELSCOPE_API_TOKEN", "RERANKBENCH_API_KEY", "MLFLOW_TRACKING_TOKEN",
@@ -65,6 +65,15 @@ def test_the_working_folder_is_none() -> None:
     """Every shell exports it, and no message could name a file."""
     assert redacted("/home/me/project/a.yaml", {"PWD": "/home/me/project"}) == "/home/me/project/a.yaml"
     assert redacted("/home/me/project", {"DB_PWD": "/home/me/project"}) == "***"
+
+
+@pytest.mark.parametrize("before", range(930, 1000, 3))
+def test_no_half_is_left_where_a_long_message_was_cut(before: int) -> None:
+    key = "sk-live-ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+    for text in ("a" * before + key + "b" * 3000, "a" * 3000 + key + "b" * before):
+        said = redacted(one_line(text), {"API_KEY": key})
+        assert not [place for place in range(len(key) - 7) if key[place : place + 8] in said]
+        assert 1900 < len(said) <= 2000
 
 
 def test_a_short_value_stands_in_texts_by_chance() -> None:
