@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from bench.secrets import without_secrets
+from bench.secrets import redacted, without_secrets
 from bench.trackers.content import published
 from bench.trackers.mlflow import MLflow
 from bench.trackers.tracker import Ended, Tracker, What
@@ -79,7 +80,8 @@ class Tracking:
                 ask(self._tracker)
             except Exception as error:  # whatever it is, the results are in the folder and the run goes on
                 self._tracker = None
-                said = without_secrets(" ".join(f"{type(error).__name__}: {error}".split()))[:500]
+                told = redacted(f"{type(error).__name__}: {error}", os.environ)
+                said = " ".join(told.split())[:500]
                 self._warn(f"tracking to {self._where} has failed, and is given up for this run: {said}")
 
 
