@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,7 @@ from bench.prepare import Prepared
 from bench.store import Store, set_name
 from bench.study.choice import choose
 from bench.study.file import StudyFile
-from bench.study.looks import Look, allowed, at_test_set, now, of_question, read_looks, record
+from bench.study.looks import Question, Tried, at_queries, look_of, of_question, plan, read_looks, take
 from bench.study.measured import Measured
 from bench.types import Trial
 
@@ -33,24 +34,40 @@ def judge_test(file: StudyFile, dev: Measured, items: Mapping[str, Prepared], st
     """Which arms of a set may be compared on test, where ``items`` are its arms there. A look is recorded before it is
     taken. Raises StoreError where the record is damaged."""
     chosen = choose(dev.scores, file.measures[0], file.baseline)
-    baseline = items[file.baseline]
-    test_set = set_name(baseline.trial, baseline.facts)
-    question, base_key = _question(baseline.trial), quality_key(baseline.trial)
-    before = of_question(read_looks(store), test_set, question, base_key)
-    holds = before[0].planned if before else file.looks
-    if chosen != file.baseline:
-        key = quality_key(items[chosen].trial)
-        may, holds = allowed(before, key, file.looks)
-        if may:
-            record(store, Look(test_set, question, key, base_key, chosen, holds, now()))
-    looks = read_looks(store)
-    looked = {look.arm for look in of_question(looks, test_set, question, base_key)}
-    tested = tuple(arm for arm, item in items.items()
-                   if arm != file.baseline and arm in dev.results and quality_key(item.trial) in looked)  # fmt: skip
-    refused = () if chosen in (*tested, file.baseline) else tuple(look.name for look in before)
-    return Judgement(chosen, tested, refused, at_test_set(looks, test_set), holds)
+    asked = _asked(items[file.baseline])
+    if chosen == file.baseline:
+        looks = read_looks(store)
+    else:
+        _, looks = take(store, asked, _tried(chosen, items[chosen]), file.looks)
+    others = {arm: _tried(arm, item) for arm, item in items.items() if arm != file.baseline and arm in dev.results}
+    tested = tuple(arm for arm, tried in others.items() if look_of(looks, asked, tried))
+    refused = () if chosen in (*tested, file.baseline) else tuple(look.name for look in of_question(looks, asked))
+    return Judgement(chosen, tested, refused, at_queries(looks, asked), plan(looks, asked, file.looks))
 
 
-def _question(trial: Trial) -> str:
+def _asked(baseline: Prepared) -> Question:
     """Arms may have templates of their own: the question is the same without both."""
-    return arms_key(replace(trial, template=Trial("", "").template))
+    trial, template = baseline.trial, Trial("", "").template
+    return Question(
+        test_set=set_name(trial, baseline.facts),
+        queries=_queries(baseline),
+        question=arms_key(replace(_anywhere(trial), template=template)),
+        baseline=quality_key(_anywhere(trial)),
+        older=(arms_key(replace(trial, template=template)), quality_key(trial)),
+    )
+
+
+def _tried(name: str, item: Prepared) -> Tried:
+    return Tried(name, quality_key(_anywhere(item.trial)), quality_key(item.trial))
+
+
+def _anywhere(trial: Trial) -> Trial:
+    """The same for trials that differ in their queries, or in where these lie and what they are called, alone."""
+    return replace(trial, dataset="", pipeline="", split="", max_queries=None, seed=0)
+
+
+def _queries(item: Prepared) -> str:
+    """A sample as large as its set is the set: which queries are asked, of which data."""
+    ids = sorted(query.id for query in item.dataset.queries) if item.dataset else []
+    text = "\n".join([str(item.facts.get("checksum") or ""), *ids])
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:16]
