@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +58,13 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return int(ended.value.code or 0), said.out, said.err
 
     return ran
+
+
+@pytest.fixture(scope="session")
+def interruptible() -> list[str]:
+    """What a command begins with that is to be interrupted: a shell's background jobs begin with Ctrl-C ignored."""
+    usual = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    return [sys.executable, "-c", usual, sys.executable, "-P", "-m", "bench"]
 
 
 @pytest.fixture

@@ -170,8 +170,10 @@ def test_prompt_shows_every_part_and_what_was_cut() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is another signal there")
-def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(config: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-P", "-m", "bench", "run", str(config), "--out", "out"]
+def test_ctrl_c_keeps_what_is_finished_and_leaves_no_process(
+    config: Path, tmp_path: Path, interruptible: list[str]
+) -> None:
+    command = [*interruptible, "run", str(config), "--out", "out"]
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:

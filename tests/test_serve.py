@@ -273,8 +273,8 @@ def test_the_page_follows_a_run_from_its_first_trial_to_its_end(
     assert look(store.folder).trials == 5
 
 
-def test_the_command_serves_until_it_is_interrupted(folder: Path) -> None:
-    command = [sys.executable, "-P", "-m", "bench", "report", str(folder), "--serve", "--port", "0"]
+def test_the_command_serves_until_it_is_interrupted(folder: Path, interruptible: list[str]) -> None:
+    command = [*interruptible, "report", str(folder), "--serve", "--port", "0"]
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         line = process.stdout.readline() if process.stdout else ""
@@ -282,7 +282,10 @@ def test_the_command_serves_until_it_is_interrupted(folder: Path) -> None:
         assert found, line
         assert ask(int(found[1]), "/report")[0] == 200
         process.send_signal(signal.SIGINT)
-        out, wrong = process.communicate(timeout=20)
+        try:
+            out, wrong = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert (process.returncode, out, wrong) == (0, "", "")
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
     with socket.socket() as plug:

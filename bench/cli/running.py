@@ -148,7 +148,7 @@ def _run_benchmark(config: Path, overrides: list[str], out: Path | None, tell: T
         if not tell.quiet:
             tell.console.print(line, highlight=False, markup=False)
 
-    with keeping("what was measured so far is in engines.json of the results folder"):
+    with keeping("what was measured so far is kept in the results folder"):
         outcome, report = run_benchmark(config, overrides, out, said_command(sys.argv[1:]), say)
     if tell.as_json:
         print_json(benchmark_document(outcome, report))

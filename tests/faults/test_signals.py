@@ -70,7 +70,7 @@ KEPT = {
     "run": "finished trials are kept, and the same command goes on from there",
     "study": "finished arms are kept, and the same command goes on from there",
     "claims": "finished trials are kept, and the same command goes on from there",
-    "engines": "what was measured so far is in engines.json of the results folder",
+    "engines": "what was measured so far is kept in the results folder",
 }
 
 
