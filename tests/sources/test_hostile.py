@@ -143,11 +143,12 @@ def test_a_rank_that_is_no_number_decides_nothing(tmp_path: Path, rank: str) -> 
 
 @pytest.mark.parametrize("path", ["a\0b", "~nobody-of-that-name/run", "loop"])
 def test_candidates_that_lead_nowhere(tmp_path: Path, path: str) -> None:
-    from bench.sources.runs import candidates_path
+    """A loop of links is told when the path is followed, or, by newer Pythons, when the file is read."""
+    from bench.sources.runs import candidates_path, read_candidates
 
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    with pytest.raises(DataError, match="leads nowhere"):
-        candidates_path(path, tmp_path)
+    with pytest.raises(DataError, match="leads nowhere|symbolic links"):
+        read_candidates(candidates_path(path, tmp_path))
 
 
 @pytest.mark.parametrize("identifier", ["a\x1b[2J", "a\0", "\x9b", "\x7f"])
