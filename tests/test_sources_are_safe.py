@@ -32,7 +32,6 @@ FORMATS = {"format", "format_map"}
 
 ALLOWED = {
     ("fetch/card.py", "yaml.load"): "cards, by a safe loader; libyaml's, for there are many",
-    ("fetch/parts.py", "yaml.safe_load"): "the head of a repository's README, whose faults are its own",
     ("report/say.py", "yaml.safe_load"): "the catalogues that come with the package",
     ("tracer/grammar.py", "yaml.safe_load"): "the grammar that comes with the package",
     ("rerankers/__init__.py", "importlib.import_module"): "modules that the table of engines names",
@@ -42,7 +41,6 @@ ALLOWED = {
     ("doctor/published.py", "format"): "a template of the source",
     ("serve/shell.py", "format"): "a file that comes with the package",
     ("fetch/unpack.py", "zipfile.ZipFile"): "reads entries by name and writes none where an archive says",
-    ("fetch/unpack.py", "tarfile.open"): "reads entries by name and writes none where an archive says",
     ("sources/convert.py", "format"): "a sentence of the source",
     ("trial.py", "format"): "a sentence of the source",
 }  # fmt: skip

@@ -7,21 +7,24 @@ which *split* of it. Where that is missing the names say it, as the hub's own li
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from bench.fetch.tables import ENDINGS, ending
+from bench.strict_yaml import YamlError, parse
 from bench.types import DataError
 
 Contents = Mapping[str, Mapping[str, Sequence[Path]]]
 """Configuration -> split -> files, in order."""
 
 README = "README.md"
+LONGEST_HEAD_BYTES = 1 << 20
+"""A longer head says nothing."""
 PLAIN_FOLDERS = ("", "data")
 """Where files lie that have no configuration of their own."""
 _SHARD = re.compile(r"(?P<stem>.*?)-(?P<number>\d{5})-of-(?P<count>\d{5})(?:-[0-9a-f]+)?")
@@ -90,14 +93,18 @@ _CALLED_BY_FILE = ("corpus", "queries", "query", "qrels", "instruction", "top_ra
 
 def _told(readme: Path, names: Sequence[str]) -> Iterator[tuple[str, dict[str, list[str]]]]:
     """The configurations that README.md names, with the files that are there; nothing where it says nothing."""
-    for entry in _head(readme).get("configs") or ():
+    configs = _head(readme).get("configs")
+    for entry in configs if isinstance(configs, list) else ():
         if not isinstance(entry, dict) or "data_files" not in entry:
+            continue
+        config = entry.get("config_name", "default")
+        if not isinstance(config, str):
             continue
         splits: dict[str, list[str]] = {}
         for split, pattern in _data_files(entry["data_files"]):
             matching = [name for name in names if fnmatchcase(name, pattern) or name == pattern]
             splits.setdefault(split, []).extend(matching)
-        yield str(entry.get("config_name", "default")), {split: found for split, found in splits.items() if found}
+        yield config, {split: found for split, found in splits.items() if found}
 
 
 def _data_files(said: Any) -> Iterator[tuple[str, str]]:
@@ -106,17 +113,33 @@ def _data_files(said: Any) -> Iterator[tuple[str, str]]:
         if isinstance(each, str):
             yield "train", each
         elif isinstance(each, dict):
-            paths = each.get("path", [])
+            split, paths = each.get("split", "train"), each.get("path")
             for path in paths if isinstance(paths, list) else [paths]:
-                yield str(each.get("split", "train")), str(path)
+                if isinstance(split, str) and isinstance(path, str):
+                    yield split, path
 
 
 def _head(readme: Path) -> Mapping[str, Any]:
+    """What stands before the second three dashes; nothing where that cannot be read: the names still can."""
     try:
-        text = readme.read_text(encoding="utf-8-sig")
-        tree = yaml.safe_load(text.split("---")[1]) if text.startswith("---") else {}
-    except (OSError, yaml.YAMLError, ValueError, IndexError, AttributeError, RecursionError):
-        return {}  # a README that cannot be read says nothing; the names still do
+        with readme.open("rb") as file:
+            said = file.read(LONGEST_HEAD_BYTES).removeprefix(codecs.BOM_UTF8)
+            is_cut = bool(file.read(1))
+        pieces = said.split(b"---", 2)
+        if pieces[0] or len(pieces) < (3 if is_cut else 2):
+            return {}
+        return _tree(pieces[1].decode("utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return {}
+
+
+@lru_cache(maxsize=2)
+def _tree(head: str) -> Mapping[str, Any]:
+    """The same one is asked for once for each part of a set."""
+    try:
+        tree = parse(head).tree
+    except YamlError:
+        return {}
     return tree if isinstance(tree, dict) else {}
 
 

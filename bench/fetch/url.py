@@ -17,15 +17,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.fetch.errors import OutOfReachError
 from bench.fetch.offline import OFFLINE, is_offline
-from bench.hub.reach import short, within
+from bench.hub.reach import retry_after, short, within
 from bench.types import DataError, Progress, StoreError
 
 if TYPE_CHECKING:
@@ -45,7 +43,8 @@ ANSWER_S = 45.0
 MOST_REDIRECTS = 5
 LARGEST_BYTES = 64 * 2**30
 """Of a file whose size nobody knows beforehand."""
-_RANGE = re.compile(r"bytes (?P<first>\d+)-(?P<last>\d+)/(?P<total>\d+|\*)")
+_RANGE = re.compile(r"bytes (?P<first>[0-9]{1,18})-(?P<last>[0-9]{1,18})/(?P<total>[0-9]{1,18}|\*)")
+_LENGTH = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +256,7 @@ def _check_status(url: str, response: httpx2.Response) -> None:
             f"{url} is not given to everybody ({status}); fetch it as its publisher asks and give it with --from"
         )
     if status == 429 or status >= 500:
-        raise _AgainError(f"the server answered {status}", _retry_after(response.headers.get("Retry-After")))
+        raise _AgainError(f"the server answered {status}", retry_after(response.headers.get("Retry-After")))
     gone = "there is no such file" if status in (404, 410) else "the server answered"
     raise OutOfReachError(f"{url}: {gone} ({status})")
 
@@ -268,7 +267,7 @@ def _said(url: str, response: httpx2.Response) -> _Told:
         url,
         response.headers.get("ETag", ""),
         response.headers.get("Last-Modified", ""),
-        int(length) if length.isdecimal() and response.status_code == 200 else None,
+        int(length) if _LENGTH.fullmatch(length) and response.status_code == 200 else None,
     )
 
 
@@ -279,19 +278,6 @@ def _check_room(part: Path, bytes_to_come: int) -> None:
             f"{part.parent} has {free / 1e9:.1f} GB left and {bytes_to_come / 1e9:.1f} GB are to come; set "
             "RERANKBENCH_CACHE to a folder with more room"
         )
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Seconds from now: the header holds a number of them or a date."""
-    if value is None:
-        return None
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        when = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
 def _notes(part: Path) -> Path:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TypeVar
 
 from bench.hub.folder import CODE, FILE_PATTERNS, folder_fault
-from bench.secrets import without_secrets
+from bench.secrets import redacted
 from bench.types import ModelError
 
 T = TypeVar("T")
 
 HUB_DEADLINE_S = 6.0
 """How long a hub may take to say that it is there (name look-up, connection and answer together)."""
+_SECONDS = re.compile(r"[+-]?[0-9]{1,12}")
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +99,24 @@ def no_model(name: str, where: str, reason: str) -> str:
 
 
 def short(error: Exception) -> str:
-    """One line of what a library says, without the user and password that its addresses may have."""
-    first = (str(error).strip() or "no message").splitlines()[0]
-    return without_secrets(f"{type(error).__name__}: {first}")[:200]
+    """One line of what a library says, without the environment's tokens and the passwords of addresses.
+
+    They are blotted out before the line is cut: half a token would not be known for one any more.
+    """
+    said = redacted(str(error), os.environ).strip() or "no message"
+    return f"{type(error).__name__}: {said.splitlines()[0]}"[:200]
+
+
+def retry_after(value: str | None) -> float | None:
+    """Seconds from now until a server wants to be asked again: it gives a number of them, or a date.
+
+    None where it says nothing, or nothing that can be meant.
+    """
+    said = (value or "").strip()
+    if _SECONDS.fullmatch(said):
+        return max(0.0, float(said))
+    try:
+        when = parsedate_to_datetime(said)
+        return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    except (ValueError, OverflowError, TypeError, IndexError, AttributeError):
+        return None

@@ -67,7 +67,10 @@ def _files(folder: Path, part: object) -> Sequence[Path]:
     if not isinstance(part, HubPart):
         raise TypeError(f"{type(part).__name__} is no part of a repository")
     if part.file is not None:
-        found = sorted(path for path in folder.glob(part.file) if path.is_file())
+        try:
+            found = sorted(path for path in folder.glob(part.file) if path.is_file())
+        except (ValueError, NotImplementedError, IndexError, RecursionError, OSError) as error:
+            raise DataError(f"{part.file!r} is no path or pattern that can be looked for: {error}", folder) from error
         if not found:
             raise DataError(f"the repository has no file {part.file!r}", folder)
         return found

@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -49,9 +50,18 @@ def _split_name(text: str) -> str:
     return text
 
 
+def _within_repository(text: str) -> str:
+    """A path or pattern that cannot lead out of the folder that it starts from."""
+    path = PurePosixPath(_not_blank(text))
+    if path.is_absolute() or ".." in path.parts or not path.parts or re.search(r"[\\\0]", text):
+        raise ValueError("it must be a path or pattern inside the repository, such as data/*.parquet")
+    return text
+
+
 Said = Annotated[str, AfterValidator(_not_blank)]
 Mark = Annotated[str, AfterValidator(_one_mark)]
 Split = Annotated[str, AfterValidator(_split_name)]
+Inside = Annotated[str, AfterValidator(_within_repository)]
 
 
 class _Strict(BaseModel):
@@ -104,7 +114,7 @@ class HubPart(Table):
 
     config: str | None = None
     split: str | None = None
-    file: str | None = None
+    file: Inside | None = None
 
 
 class HubCorpus(HubPart):

@@ -169,6 +169,23 @@ def test_a_server_that_asks_for_an_hour_is_not_waited_for(host: Any, net: Any, f
     assert len(host.requests) == 1
 
 
+@pytest.mark.parametrize("said", ["Mon, 01 Jan 99999999999 00:00:00 GMT", "9" * 5000])
+def test_a_wait_that_cannot_be_meant_is_not_taken_for_one(host: Any, net: Any, fetch: Any, said: str) -> None:
+    host.plain["/a.zip"] = net.Plain(CONTENT)
+    host.faults["/a.zip"] = [net.Fault(status=503, headers=(("Retry-After", said),))]
+    assert fetch().read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("said", ["bytes {}-10239/10240", "bytes 4000-{}/10240", "bytes 4000-10239/{}"])
+def test_a_piece_whose_place_is_no_number_is_not_glued_on(host: Any, net: Any, fetch: Any, said: str) -> None:
+    """Python refuses to read numbers of more than 4,300 digits."""
+    host.plain["/a.zip"] = net.Plain(CONTENT)
+    wrong = (("Content-Range", said.format("9" * 5000)), ("ETag", '"one"'))
+    host.faults["/a.zip"] = [net.Fault(cut_after=4000), net.Fault(status=206, headers=wrong)]
+    assert fetch().read_bytes() == CONTENT
+    assert host.requests[-1].range == "", "begun again"
+
+
 def test_offline_nothing_is_asked(host: Any, net: Any, fetch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     host.plain["/a.zip"] = net.Plain(CONTENT)
     monkeypatch.setattr("bench.fetch.url.is_offline", lambda: True)

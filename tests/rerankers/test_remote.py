@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -261,11 +262,12 @@ def test_what_does_not_pass_is_given_up_after_four_times(serve: Serve) -> None:
     assert count[0] == 4
 
 
-def test_retry_after_is_honoured(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("never", ["in a while", "Mon, 01 Jan 99999999999 00:00:00 GMT", "9" * 5000])
+def test_retry_after_is_honoured(never: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
     monkeypatch.setattr(post.time, "sleep", waits.append)
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
-    odd = [status(429, Retry_After="7"), status(503, Retry_After=soon), status(429, Retry_After="in a while")]
+    odd = [status(429, Retry_After="7"), status(503, Retry_After=soon), status(429, Retry_After=never)]
     answer, count = failing(*odd)
     ask(serve(answer) + "/rerank", ONE)
     assert count[0] == 4
@@ -557,6 +559,77 @@ def test_the_key_stands_in_no_score_error(serve: Serve) -> None:
 
     with pytest.raises(ScoreError, match=r"Bearer \*\*\*"):
         ask(serve(answer) + "/rerank")
+
+
+@pytest.mark.usefixtures("with_key")
+@pytest.mark.parametrize("code", [200, 400, 401, 404, 413, 429, 503])
+def test_a_key_that_stands_where_an_answer_is_cut_is_in_no_error(code: int, serve: Serve) -> None:
+    """Half of it would be in the report, where nothing knows it any more."""
+    before = [b""]
+
+    def answer(conversation: Any, body: Any) -> None:
+        told = conversation.headers["Authorization"]
+        conversation.reply(before[0] + told.encode() + b" and more", code, Retry_After="0")
+
+    url = serve(answer) + "/rerank"
+    for before[0] in [b"x" * letters for letters in (260, 275, 285, 290)] + [b"x" + b" " * 1980, b"x" + b" " * 1970]:
+        with pytest.raises(ModelError) as raised:
+            ask(url, ONE)
+        assert KEY[:8] not in str(raised.value), len(before[0])
+
+
+@pytest.mark.usefixtures("with_key")
+@pytest.mark.parametrize("size", [2**16, 4 * 2**16 + 4])
+@pytest.mark.parametrize("filling", ["x", " ", "😀", f"{KEY} "], ids=["letters", "blanks", "four bytes each", "keys"])
+def test_a_key_at_the_end_of_what_is_looked_at_is_in_no_error(filling: str, size: int, serve: Serve) -> None:
+    filled = (filling.encode() * (size // len(filling.encode()) + 1))[: size - 10].decode(errors="ignore")
+    with pytest.raises(ModelError) as raised:
+        ask(serve(says(f"{filled} {KEY} and more".encode(), 400)) + "/rerank", ONE)
+    assert KEY[:8] not in str(raised.value)
+
+
+@pytest.mark.usefixtures("with_key")
+@pytest.mark.parametrize("name", ["index", "detail"])
+def test_a_key_that_stands_where_a_row_is_cut_is_in_no_error(name: str, serve: Serve) -> None:
+    before = [0]
+
+    def answer(conversation: Any, body: Any) -> None:
+        row = {"index": 0, name: "y" * before[0] + conversation.headers["Authorization"]}
+        conversation.reply({"results": [row]} if before[0] % 2 else {"result": row})
+
+    url = serve(answer) + "/rerank"
+    for before[0] in range(90, 160, 5):
+        with pytest.raises((ScoreError, ModelError)) as raised:
+            ask(url, ONE)
+        assert KEY[:8] not in str(raised.value), before
+
+
+def test_a_key_is_known_as_json_and_an_address_write_it(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = 'sk-"quoted"\\and/more+0123456789'
+    monkeypatch.setenv("RERANKBENCH_API_KEY", key)
+    for value in ({"results": [{"told": key}]}, {"told": key}):
+        with pytest.raises((ScoreError, ModelError)) as raised:
+            ask(serve(says(value)) + "/rerank", ONE)
+        assert "0123456789" not in str(raised.value)
+    for code, headers in ((400, {}), (302, {"Location": "http://b/?k=" + quote(key, safe="")})):
+        with pytest.raises(ModelError) as raised:
+            ask(serve(says({"told": key}, code, **headers)) + "/rerank", ONE)
+        assert "0123456789" not in str(raised.value)
+
+
+@pytest.mark.usefixtures("with_key")
+def test_a_key_in_a_header_is_in_no_error(serve: Serve) -> None:
+    for before in ("", "x" * 30):
+        with pytest.raises(ModelError, match="was not asked for") as raised:
+            ask(serve(says({}, Content_Encoding=f"{before}{KEY}")) + "/rerank", ONE)
+        assert KEY[:8] not in str(raised.value)
+
+
+def test_a_count_of_tokens_that_cannot_be_meant_is_none(serve: Serve) -> None:
+    def answer(conversation: Any, body: Any) -> None:
+        conversation.reply({"data": rows(body["text_2"]), "usage": {"prompt_tokens": 10**400}})
+
+    assert ask(serve(answer) + "/score", ONE).work.tokens is None
 
 
 @pytest.mark.usefixtures("with_key")

@@ -166,7 +166,7 @@ class RemoteReranker(Engine):
     def _ask(self, question: Question) -> _Answered:
         value, tries = self._poster.post(self._address.wire.body(question), len(question.documents), self.model)
         try:
-            answer = read_answer(self._address, question, value)
+            answer = read_answer(self._address, question, value, self._poster.begin)
         except NotFiniteError as error:
             place = (question.request, question.first + error.document)
             raise NotFiniteError(self._poster.safe(str(error)), *place) from None

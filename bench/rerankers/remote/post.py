@@ -14,13 +14,12 @@ import random
 import time
 import zlib
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+from bench.hub.reach import retry_after
 from bench.rerankers.remote.address import KEY_VARIABLE, Address
 from bench.rerankers.remote.deadline import Deadline, keep
-from bench.secrets import BLOTTED, without_secrets
+from bench.secrets import BLOTTED, secret_values, without_secrets
 from bench.types import ConfigError, ModelError
 
 if TYPE_CHECKING:
@@ -31,6 +30,8 @@ FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 60.0
 LARGEST_ANSWER_BYTES = 64 * 2**20
 _PIECE_BYTES = 2**16
+_LOOKED_AT = 2**16
+"""Bytes or characters of an answer in which a secret is looked for, before a beginning of it is quoted."""
 
 
 class _AgainError(Exception):
@@ -56,6 +57,8 @@ class Poster:
         import httpx2
 
         self._address, self._key, self._timeout_s = address, key, timeout_s
+        held = [] if key is None else [*secret_values({KEY_VARIABLE: key}), key]
+        self._secrets = sorted(held, key=len, reverse=True)
         headers = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",
@@ -116,7 +119,7 @@ class Poster:
             raise _AgainError(f"could not be reached or broke off ({type(error).__name__}: {error})") from None
         if response.status_code == 429 or response.status_code >= 500:
             raise _AgainError(
-                f"answered {response.status_code}{_quote(body)}", _retry_after(response.headers.get("Retry-After"))
+                f"answered {response.status_code}{self._quote(body)}", retry_after(response.headers.get("Retry-After"))
             )
         if response.status_code != 200:
             raise ModelError(self.safe(f"{asked} {self._refusal(response, body)}"))
@@ -125,7 +128,7 @@ class Poster:
         except (ValueError, RecursionError):
             kind = response.headers.get("Content-Type", "no content type")
             raise ModelError(
-                self.safe(f"{asked} answered with something that is no JSON ({kind}){_quote(body)}; check the url")
+                self.safe(f"{asked} answered with something that is no JSON ({kind}){self._quote(body)}; check the url")
             ) from None
 
     def _read(self, response: httpx2.Response, asked: str) -> bytes:
@@ -143,13 +146,15 @@ class Poster:
 
     def _pieces(self, response: httpx2.Response, asked: str) -> Iterator[bytes]:
         """The body as it comes, and a packed one, though none was asked for, in pieces of a bounded size."""
-        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        said = response.headers.get("Content-Encoding", "identity").strip()
+        encoding = said.lower()
         if encoding in ("identity", ""):
             yield from response.iter_raw()
             return
         if encoding not in ("gzip", "x-gzip", "deflate"):
+            shown = self.begin(said, 40)
             raise ModelError(
-                self.safe(f"{asked} answered in the encoding {encoding[:40]!r}, which was not asked for; check the url")
+                self.safe(f"{asked} answered in the encoding {shown!r}, which was not asked for; check the url")
             )
         unpack = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, told by the header
         for packed in response.iter_raw():
@@ -161,40 +166,34 @@ class Poster:
             raise zlib.error("the packed answer is cut short")
 
     def _refusal(self, response: httpx2.Response, body: bytes) -> str:
-        status = response.status_code
+        status, said = response.status_code, self._quote(body)
         form = f"it was spoken to in the form {self._address.wire.name!r}, {self._address.reason}"
         if 300 <= status < 400:
             place = response.headers.get("Location", "nowhere")
-            return f"redirects ({status}) to {place!r}, which is not followed; give the final address as url"
+            return f"redirects ({status}) to {self.safe(place)!r}, which is not followed; give the final address as url"
         if status in {401, 403}:
             held = f"refused the key in ${KEY_VARIABLE}" if self._key else f"wants a key; put it in ${KEY_VARIABLE}"
-            return f"{held} ({status}{_quote(body)})"
+            return f"{held} ({status}{said})"
         if status == 404:
-            return f"knows no such path or model (404{_quote(body)}); check the url and the reranker's name"
+            return f"knows no such path or model (404{said}); check the url and the reranker's name"
         if status == 413:
-            return f"finds the request too large (413{_quote(body)}); set a smaller batch_size or shorten the documents"
-        return f"answered {status}{_quote(body)}; {form}"
+            return f"finds the request too large (413{said}); set a smaller batch_size or shorten the documents"
+        return f"answered {status}{said}; {form}"
 
     def safe(self, text: str) -> str:
         """The text without the key, which a server may quote, and without a proxy's user and password."""
-        return without_secrets(text if self._key is None else text.replace(self._key, BLOTTED))
+        for secret in self._secrets:
+            text = text.replace(secret, BLOTTED)
+        return without_secrets(text)
 
+    def begin(self, text: str, most: int) -> str:
+        """The first characters of what a server says, on one line and safe: half a key would not be known for one."""
+        said = self.safe(text[:_LOOKED_AT])
+        if len(text) > _LOOKED_AT and self._secrets:
+            said = said[: -len(self._secrets[0])]  # where one may have been cut
+        said = " ".join(said.split())
+        return said if len(said) <= most else f"{said[:most]}…"
 
-def _retry_after(value: str | None) -> float | None:
-    """Seconds from now: the header holds a number of them or a date."""
-    if value is None:
-        return None
-    try:
-        return max(0.0, float(int(value)))
-    except (ValueError, OverflowError):
-        pass
-    try:
-        when = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
-
-
-def _quote(body: bytes) -> str:
-    text = " ".join(body[:2000].decode(errors="replace").split())
-    return f": {text[:300]}{'…' if len(text) > 300 else ''}" if text else ""
+    def _quote(self, body: bytes) -> str:
+        said = self.begin(body[: 4 * (_LOOKED_AT + 1)].decode(errors="replace"), 300)
+        return f": {said}" if said else ""
