@@ -7,11 +7,11 @@ trial came; an engine that shares prefixes may pass 1.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench.hub import locate_model
+from bench.hub.modules import read_json
 from bench.machine.flops import FAMILIES, ModelShape, PromptTokens, model_shape, unshared_flops
 from bench.machine.limits import is_out_of_memory
 from bench.machine.peak import measure_peak
@@ -81,14 +81,14 @@ def _found(trial: Trial) -> tuple[Path | None, ModelShape | None, str]:
         return None, None, "the model is another machine's, and its shape is not known here"
     try:
         folder, _ = locate_model(trial.reranker, trial.reranker_revision, trial.hub)
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        shape = model_shape(config)
+        config = read_json(folder / "config.json")
     except RerankBenchError as error:
         return None, None, str(error)
-    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
-        said = f"{type(error).__name__}: {error}"
-        return None, None, f"the shape of the model {trial.reranker!r} cannot be read from its config.json ({said})"
-    if shape is None:
-        kind = config.get("model_type", "unnamed")
-        return folder, None, f"operations of a model of type {kind} are not counted, only of {', '.join(FAMILIES)}"
-    return folder, shape, ""
+    if (shape := model_shape(config)) is not None:
+        return folder, shape, ""
+    kind = config.get("model_type") if isinstance(config, dict) else None
+    if kind in FAMILIES:
+        said = "a width or a number of layers or heads is missing, or is none that a model can have"
+        return None, None, f"the shape of the model {trial.reranker!r} cannot be read from its config.json: {said}"
+    named = kind if isinstance(kind, str) else "unnamed"
+    return folder, None, f"operations of a model of type {named} are not counted, only of {', '.join(FAMILIES)}"

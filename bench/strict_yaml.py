@@ -242,12 +242,13 @@ def _step(node: yaml.Node | None, key: str | int) -> tuple[int, yaml.Node] | Non
 def _pairs(node: Any) -> dict[str | int, tuple[int, yaml.Node]]:
     """Key -> its line and its value's node; made once and left at the node, for a large config is asked often."""
     if not hasattr(node, "pairs"):
-        node.pairs = {}
+        found: dict[str | int, tuple[int, yaml.Node]] = {}
         for key_node, value_node in node.value:
             if _merges(key_node):
                 for each in _sources(value_node):
-                    node.pairs = {**_pairs(each), **node.pairs}
-        node.pairs |= {_text(key): (_line(key), value) for key, value in node.value if not _merges(key)}
+                    for name, pair in _pairs(each).items():
+                        found.setdefault(name, pair)
+        node.pairs = found | {_text(key): (_line(key), value) for key, value in node.value if not _merges(key)}
     pairs: dict[str | int, tuple[int, yaml.Node]] = node.pairs
     return pairs
 

@@ -35,7 +35,7 @@ def refuse_changed(inputs: Mapping[str, str], since: float, trial: Trial, datase
     if since and (found := inputs.get("software", here)) != here:
         was, now = (set(each.split(", ")) for each in (found, here))
         raise ConfigError(
-            f"the program or a library was changed while the run goes on (it began with {', '.join(sorted(was - now))}; "
+            f"the program or a library was changed while the run goes on (begun with {', '.join(sorted(was - now))}; "
             f"now there is {', '.join(sorted(now - was))}); run again, so that every trial is scored alike"
         )
     if not is_drawn(trial.dataset) and inputs.get("dataset", dataset.checksum) != dataset.checksum:

@@ -302,6 +302,32 @@ def test_a_dry_run_knows_what_is_finished(config: Path, tmp_path: Path) -> None:
     assert "finished cells of the same model and engine (for 3 cells)" in " ".join(done.output.split())
 
 
+@pytest.mark.parametrize("kind", ["qwen3", "bert"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        '"num_attention_heads": 0',
+        '"num_attention_heads": -4',
+        '"hidden_size": 1e999',
+        '"hidden_size": NaN',
+        f'"intermediate_size": {"9" * 4000}',
+        '"num_hidden_layers": [[2]]',
+        f'"own": {"[" * 5000}{"]" * 5000}',
+        f'"hidden_size": {"[" * 900}{"]" * 900}',
+        '"hidden_size": "64',
+    ],
+)
+def test_a_dry_run_with_a_hostile_config_of_a_model(config: Path, tmp_path: Path, kind: str, wrong: str) -> None:
+    """A figure that is none, numbers beyond all bounds, JSON too deep or cut off: a cell without a guess."""
+    (tmp_path / "model").mkdir()
+    figures = '"hidden_size": 64, "num_attention_heads": 4, "num_hidden_layers": 2, "intermediate_size": 96'
+    (tmp_path / "model" / "config.json").write_text(f'{{"model_type": "{kind}", {figures}, {wrong}}}')
+    asked = ["run", str(config), "--dry-run", "batch_size=1", "dtype=fp32", f"reranker={tmp_path / 'model'}"]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.exception
+    assert "as no config.json that tells its size is on this machine" in " ".join(done.output.split())
+
+
 def test_a_dry_run_says_what_a_run_would_stumble_over(config: Path, root: Path) -> None:
     runner = CliRunner()
     assert isinstance(runner.invoke(app, ["run", str(config), "--dry-run", "datasets=nowhere"]).exception, DataError)

@@ -321,7 +321,7 @@ def test_a_program_that_was_changed_since_scores_nothing_under_the_old_ones_name
         "software": was.replace(f"scoring {bench.SCORING}", "scoring 0").replace("bm25s ", "bm25s 0."),
     }
     job = Job(item.trial, tmp_path, tmp_path, ("quality",), 3, inputs=inputs, since=item.found_at)
-    told = rf"began with bm25s 0\.\S+, scoring 0; now there is bm25s \S+, scoring {bench.SCORING}\).*run again"
+    told = rf"begun with bm25s 0\.\S+, scoring 0; now there is bm25s \S+, scoring {bench.SCORING}\).*run again"
     with pytest.raises(ConfigError, match=told):
         carry_out(job, untold, lambda: None)
     assert carry_out(replace(job, since=0.0), untold, lambda: None)[0].status == "ok", "another machine's is noted"

@@ -6,7 +6,6 @@ said; one in a form of its own is converted into the cache, as a run would do.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -17,18 +16,20 @@ from typing import Any
 from bench.config.plan import Plan
 from bench.dryrun.estimate import Known, SetKey, SetSize, guess_tokens, set_key, to_rate
 from bench.hub import ASSETS, located
+from bench.hub.modules import read_json
 from bench.hub.shapes import SHAPES, find_shape
 from bench.machine.device import resolve_device, resolve_dtype
-from bench.machine.flops import ModelShape, model_shape
+from bench.machine.flops import FAMILIES, ModelShape, model_shape
 from bench.rerankers import check_engine, engine_class
 from bench.rerankers.qwen3.shape import unservable
 from bench.store import read_result
 from bench.synthetic import drawn_lengths, is_drawn, parse_drawn
 from bench.trial import load_trial_dataset, uses_model
-from bench.types import DeviceError, StoreError, Trial, TrialResult
+from bench.types import DeviceError, ModelError, StoreError, Trial, TrialResult
 
 SAMPLE = 200
 """Documents whose lengths stand for all."""
+_OF_AN_ENCODER = ("hidden_size", "num_attention_heads", "num_hidden_layers", "intermediate_size")
 _SIZES = re.compile(r"qwen3.*-(0\.6b|4b|8b)$", re.IGNORECASE)
 
 
@@ -108,23 +109,19 @@ def model_config(name: str, revision: str | None, base: Path) -> Mapping[str, An
 
 def _read(path: Path) -> Mapping[str, Any] | None:
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        config = read_json(path)
+    except ModelError:
         return None
     return config if isinstance(config, dict) else None
 
 
 def _shape(config: Mapping[str, Any]) -> ModelShape | None:
     """The shape of a decoder, or of an encoder as a decoder of as many weights; None where the numbers are missing."""
-    if (shape := model_shape(config)) is not None:
-        return shape
-    try:
-        hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
-        layers, wide = int(config["num_hidden_layers"]), int(config["intermediate_size"])
-    except (KeyError, TypeError, ValueError):
-        return None
+    if config.get("model_type") in FAMILIES:
+        return model_shape(config)
     # an encoder's feed-forward network has two matrices where this layer has three
-    return ModelShape(hidden, layers, heads, heads, hidden // heads, wide * 2 // 3)
+    shape = model_shape({**{key: config.get(key) for key in _OF_AN_ENCODER}, "model_type": FAMILIES[0]})
+    return replace(shape, intermediate=max(1, shape.intermediate * 2 // 3)) if shape else None
 
 
 def _size(trial: Trial, base: Path) -> SetSize:

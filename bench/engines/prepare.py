@@ -17,6 +17,7 @@ from bench.engines.race import Course
 from bench.engines.results import Outcome
 from bench.engines.workload import Workload, make_workload
 from bench.hub import located, resolve_model
+from bench.hub.modules import read_json
 from bench.machine.device import resolve_device, resolve_dtype
 from bench.machine.flops import ModelShape, model_shape, needed_flops, unshared_flops
 from bench.rerankers import engine_class
@@ -104,7 +105,7 @@ def parameters(folder: Path) -> int | None:
 def _find(benchmark: Benchmark, base: Path) -> Model:
     files = resolve_model(located(benchmark.model, base), benchmark.revision, benchmark.hub)
     try:
-        config = json.loads((files.path / "config.json").read_text(encoding="utf-8"))
+        config = read_json(files.path / "config.json")
         count = parameters(files.path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error) as error:
         raise ModelError(

@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.data.files import TextFile
 from bench.data.notices import Tally
-from bench.data.parquet import parquet_rows
+from bench.data.parquet import parquet_rows, plain_columns
 from bench.data.records import parse_object
 from bench.types import DataError
 
@@ -34,7 +34,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 def _parquet(path: Path) -> Iterator[Row]:
     try:
-        yield from parquet_rows(path)
+        yield from parquet_rows(path, plain_columns(path))
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror or error}", path) from error
 

@@ -29,6 +29,9 @@ from typing import Any
 
 FAMILIES = ("qwen2", "qwen3", "llama", "mistral")
 """Model types with this layer: four attention maps and a gated feed-forward network."""
+LARGEST_FIGURE = 2**24
+"""Of a width or a number of layers or heads, some thousand times the largest model's. What is counted from more may be
+beyond any float."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +73,23 @@ class ModelShape:
         )
 
 
-def model_shape(config: Mapping[str, Any]) -> ModelShape | None:
-    """The shape in a ``config.json``; None for a family whose layer this file does not know."""
-    if config.get("model_type") not in FAMILIES:
+def model_shape(config: Any) -> ModelShape | None:
+    """The shape in what a ``config.json`` holds; None for a family whose layer this file does not know, and where a
+    figure is missing or none that a model can have."""
+    if not isinstance(config, Mapping) or config.get("model_type") not in FAMILIES:
         return None
-    heads = int(config["num_attention_heads"])
-    return ModelShape(
-        hidden=int(config["hidden_size"]),
-        layers=int(config["num_hidden_layers"]),
-        heads=heads,
-        kv_heads=int(config.get("num_key_value_heads") or heads),
-        head_dim=int(config.get("head_dim") or int(config["hidden_size"]) // heads),
-        intermediate=int(config["intermediate_size"]),
-    )
+    hidden, layers = figure(config.get("hidden_size")), figure(config.get("num_hidden_layers"))
+    heads, intermediate = figure(config.get("num_attention_heads")), figure(config.get("intermediate_size"))
+    kv_heads = heads if (said := config.get("num_key_value_heads")) is None else figure(said)
+    if hidden is None or layers is None or heads is None or kv_heads is None or intermediate is None:
+        return None
+    head_dim = figure(hidden // heads if (said := config.get("head_dim")) is None else said)
+    return None if head_dim is None else ModelShape(hidden, layers, heads, kv_heads, head_dim, intermediate)
+
+
+def figure(value: Any) -> int | None:
+    """The whole number from 1 to ``LARGEST_FIGURE`` that stands in a ``config.json``; None for anything else."""
+    return value if type(value) is int and 1 <= value <= LARGEST_FIGURE else None
 
 
 @dataclass(frozen=True, slots=True)

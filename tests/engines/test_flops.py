@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import pytest
 
 from bench.machine.flops import (
@@ -89,6 +92,22 @@ def test_shapes_of_known_families_only() -> None:
     assert model_shape({**config, "model_type": "bert"}) is None
     plain = {key: value for key, value in config.items() if key not in ("head_dim", "num_key_value_heads")}
     assert model_shape({**plain, "model_type": "llama"}) == ModelShape(1024, 28, 16, 16, 64, 3072)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, True, None, 1.5, math.inf, math.nan, "1024", [], [1], 2**24 + 1, 10**4000])
+def test_a_figure_that_no_model_has_makes_no_shape(wrong: Any) -> None:
+    """Written by whoever made the model's folder, and read before anything is loaded."""
+    config = {
+        "model_type": "qwen3", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "head_dim": 16, "intermediate_size": 96,
+    }  # fmt: skip
+    shape = ModelShape(64, 2, 4, 2, 16, 96)
+    assert model_shape(config) == shape
+    for name in config:
+        told_by_others = wrong is None and name in ("num_key_value_heads", "head_dim")
+        assert (model_shape({**config, name: wrong}) is not None) is told_by_others, name
+    assert model_shape({**config, "head_dim": None, "num_attention_heads": 65}) is None
+    assert model_shape(wrong) is None
 
 
 def test_products_hold_every_weight_of_a_layer() -> None:

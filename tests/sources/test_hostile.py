@@ -147,7 +147,7 @@ def test_candidates_that_lead_nowhere(tmp_path: Path, path: str) -> None:
     from bench.sources.runs import candidates_path, read_candidates
 
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    with pytest.raises(DataError, match="leads nowhere|symbolic links"):
+    with pytest.raises(DataError, match=r"leads nowhere|symbolic links"):
         read_candidates(candidates_path(path, tmp_path))
 
 
