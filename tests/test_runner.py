@@ -8,7 +8,6 @@ from pathlib import Path
 import ir_measures
 import pytest
 
-import bench.prepare
 import bench.process
 from bench.config.plan import Plan
 from bench.prepare import prepare
@@ -93,7 +92,7 @@ def test_a_new_library_makes_the_trial_run_again(
     small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run([trial(small_set)], tmp_path / "out")
-    monkeypatch.setattr(bench.prepare, "package_versions", lambda: {"torch": "99.0"})
+    monkeypatch.setattr("bench.machine.device.package_versions", lambda: {"torch": "99.0"})
     _, told = run([trial(small_set)], tmp_path / "out")
     assert [found for _, found in told.finished] == [False]
 

@@ -121,7 +121,7 @@ TIME_OF_DAY = {
     ("bench/trackers/mlflow.py", "time.time"): "when something happened, in a tracker's own unit",
 }
 """Who reads the time of day as a number, and what for; none of it is a duration."""
-SUBTRACTED = {"bench/fetch/url.py", "bench/rerankers/remote/post.py"}
+SUBTRACTED = {"bench/hub/reach.py"}
 """Who subtracts dates: a server's `Retry-After` is one, and what comes of it is bounded."""
 
 
