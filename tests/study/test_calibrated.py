@@ -103,6 +103,7 @@ def test_the_scores_are_like_those_of_a_real_set() -> None:
 # ------------------------------------------------------------------------------------------- where there is nothing
 
 
+@pytest.mark.long
 def test_where_no_arm_is_better_at_most_5_of_100_studies_say_that_one_is() -> None:
     """All arms on two sets by two measures, 20 contrasts; and how often without adjustment for their number."""
     rng = np.random.default_rng(1)
@@ -121,6 +122,7 @@ def test_where_no_arm_is_better_at_most_5_of_100_studies_say_that_one_is() -> No
     assert unadjusted / STUDIES > 0.2  # the test can fail
 
 
+@pytest.mark.long
 def test_a_study_that_chooses_on_dev_and_tests_once_is_mistaken_in_at_most_5_of_100() -> None:
     """And one that tests its best arm on the queries it was chosen by is mistaken far more often."""
     rng = np.random.default_rng(2)
@@ -179,7 +181,7 @@ class Planted:
         self.mean, self.sd = float(difference(self.gain).mean()), float(difference(self.gain).std())
 
 
-@pytest.mark.parametrize(("queries", "family"), [(50, 1), (200, 1), (120, 10)])
+@pytest.mark.parametrize(("queries", "family"), [(50, 1), (200, 1), pytest.param(120, 10, marks=pytest.mark.long)])
 def test_what_is_said_to_be_detectable_is_found_in_about_80_of_100_studies(queries: int, family: int) -> None:
     """One arm is better by just that, the others of its family by nothing."""
     planted = Planted(queries, ALPHA / family)
