@@ -23,7 +23,8 @@ import pytest
 from bench.rerankers.padded import PaddedReranker
 from bench.rerankers.remote import RemoteReranker, post
 from bench.rerankers.remote.address import read_url
-from bench.rerankers.remote.wire import Question, read_answer
+from bench.rerankers.remote.answer import read_answer
+from bench.rerankers.remote.wire import Question
 from bench.rerankers.scores import sigmoid
 from bench.rerankers.template import TEMPLATES
 from bench.types import ConfigError, ModelError, Request, ScoreError

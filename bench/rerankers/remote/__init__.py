@@ -44,8 +44,9 @@ from bench.machine.meter import Stopwatch
 from bench.rerankers.base import Engine
 from bench.rerankers.prompt import check_request
 from bench.rerankers.remote.address import Address, read_url
+from bench.rerankers.remote.answer import read_answer
 from bench.rerankers.remote.post import Poster, read_key
-from bench.rerankers.remote.wire import Question, read_answer
+from bench.rerankers.remote.wire import Question
 from bench.rerankers.scores import NotFiniteError, nest
 from bench.rerankers.template import find_template
 from bench.types import ConfigError, Hub, Request, RerankBenchError, Scored, Work
