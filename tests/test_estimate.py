@@ -312,7 +312,7 @@ def test_a_dry_run_knows_what_is_finished(config: Path, tmp_path: Path) -> None:
         '"hidden_size": NaN',
         f'"intermediate_size": {"9" * 4000}',
         '"num_hidden_layers": [[2]]',
-        f'"own": {"[" * 5000}{"]" * 5000}',
+        f'"own": {"[" * 100_000}{"]" * 100_000}',
         f'"hidden_size": {"[" * 900}{"]" * 900}',
         '"hidden_size": "64',
     ],
