@@ -89,7 +89,7 @@ class Store:
             if _is_older(data):
                 _RESULT.validate_json(data)
                 return None  # of an earlier version, which scored otherwise
-            result = _with_files_of_its_own(_RESULT.validate_json(opened(data)))
+            result = _plausible(_RESULT.validate_json(opened(data)))
             if result.trial.id != trial.id:
                 raise DamagedError("it is the result of another trial")
         except ValueError as error:
@@ -304,18 +304,24 @@ def read_result(path: Path) -> TrialResult:
     """A stored result, only looked at. Raises StoreError for one that is not there, or is not what was written."""
     try:
         data = _read(path)
-        return _with_files_of_its_own(_RESULT.validate_json(data if _is_older(data) else opened(data)))
+        return _plausible(_RESULT.validate_json(data if _is_older(data) else opened(data)))
     except FileNotFoundError as error:
         raise StoreError(f"{path} is gone; run its config into this folder again") from error
     except ValueError as error:
         raise _damaged(path, error) from error
 
 
-def _with_files_of_its_own(result: TrialResult) -> TrialResult:
-    """The same. A seal is no signature: raises DamagedError where the files that it names lie anywhere else."""
+def _plausible(result: TrialResult) -> TrialResult:
+    """The same. A seal is no signature: raises DamagedError where the files that it names lie anywhere else, and for
+    settings of which no trial can be named.
+    """
     for name in (*result.checksums, *([] if result.run_file is None else [result.run_file])):
         if not _OWN_FILE.fullmatch(name):
             raise DamagedError(f"it names {name!r}, which is no file of a run")
+    try:
+        _ = result.trial.id
+    except ValueError as error:
+        raise DamagedError(f"its trial has a number that no config can give ({error})") from error
     return result
 
 

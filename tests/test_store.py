@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.sealed import sealed
 from bench.store import Store, format_qrels, format_run, parse_qrels, parse_run, read_result, slug, write_atomically
 from bench.types import Cost, Interval, Quality, StoreError, Trial, TrialResult, Work, rank
 
@@ -83,6 +84,17 @@ def test_a_result_that_names_files_of_others_moves_none_of_them(tmp_path: Path, 
         assert store.find(RESULT.trial, RESULT.inputs) is None
         assert not path.exists(), "set aside"
     assert [each.name for each in tmp_path.iterdir() if each.name != "out"] == ["victim"]
+
+
+def test_a_result_with_settings_that_no_config_can_give_is_damaged(tmp_path: Path) -> None:
+    """Of a version that sealed none, or by somebody who seals what he likes."""
+    written = b'{"trial": {"dataset": "set", "pipeline": "P", "timeout_s": 1e400}, "status": "ok"}'
+    for data in (written, sealed(written)):
+        (tmp_path / "result.json").write_bytes(data)
+        with pytest.raises(
+            StoreError, match=r"result\.json is damaged \(its trial has a number that no config can give"
+        ):
+            read_result(tmp_path / "result.json")
 
 
 @given(st.dictionaries(ids, st.dictionaries(ids, st.integers(-2, 5), min_size=1)))
