@@ -281,7 +281,12 @@ def test_hostile_texts_do_nothing_but_stand_there(
     assert one.page.locator("script").count() == 3
 
 
-def test_data_that_cannot_be_unpacked_are_a_sentence(show: Callable[..., Opened], payload: bytes) -> None:
+def test_data_that_cannot_be_unpacked_are_a_sentence(
+    show: Callable[..., Opened], payload: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a page that was damaged after it was written; what is read to write one is read to its end."""
+    head = explorer.read_head(payload)
+    monkeypatch.setattr(explorer, "read_head", lambda _: head)
     one = show(payload[:-40] + bytes(40), wait="#explorer .status:has-text('cannot be unpacked')")
     assert one.page.locator(ROW).count() == 0
 
